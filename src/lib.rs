@@ -1,1 +1,10 @@
+//! Leadgen Connector: pulls the answers to LinkedIn Lead Gen Forms, maps and matches them, and keeps the leads.
+//!
+//! The rooms, and who may use whom (`tests/architecture.rs` keeps it so):
+//! `main → commands → app → web → auth → store → domain`; `sync → store, domain, linkedin`;
+//! `web → sync` only to request work and for the connect flow; `sandbox → linkedin::wire`. `domain` uses nothing of ours.
 
+pub mod auth;
+pub mod clock;
+pub mod settings;
+pub mod store;

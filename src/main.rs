@@ -1,1 +1,3 @@
+//! The `leadgen` program: reads the command line and runs one command.
+
 fn main() {}

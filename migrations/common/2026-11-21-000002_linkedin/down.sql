@@ -1,0 +1,11 @@
+DROP TABLE lead_form_versions;
+DROP TABLE lead_forms;
+DROP TABLE creatives;
+DROP TABLE campaigns;
+DROP TABLE profile_accounts;
+DROP TABLE linkedin_accounts;
+DROP TABLE oauth_states;
+DROP TABLE pending_authorizations;
+DROP TABLE linkedin_tokens;
+DROP TABLE linkedin_user_profiles;
+DROP TABLE organizations;

@@ -1,0 +1,3 @@
+DROP TABLE sync_runs;
+DROP TABLE endpoint_blocks;
+DROP TABLE account_streams;

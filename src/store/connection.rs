@@ -1,0 +1,178 @@
+//! One connection type for SQLite and PostgreSQL, its pool, and the few helpers Diesel's `MultiConnection` needs.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::prelude::*;
+
+use super::StoreError;
+
+/// A connection to either database; queries of the plain query DSL run on it directly.
+#[derive(diesel::MultiConnection)]
+pub enum AnyConn {
+    /// PostgreSQL, through libpq.
+    Pg(diesel::PgConnection),
+    /// SQLite, bundled.
+    Sqlite(diesel::SqliteConnection),
+}
+
+/// Compiles one expression for each database and runs the matching one: for what `MultiConnection` cannot carry
+/// (batch inserts, `ON CONFLICT`, row locks).
+#[macro_export]
+macro_rules! each {
+    ($conn:expr, |$c:ident| $body:expr) => {
+        match $conn {
+            $crate::store::AnyConn::Pg($c) => $body,
+            $crate::store::AnyConn::Sqlite($c) => $body,
+        }
+    };
+}
+
+/// Which database a URL names. The driver is picked from the scheme alone, because SQLite would accept any text as a file name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// `sqlite://path` (relative or absolute).
+    Sqlite(PathBuf),
+    /// `postgres://…` or `postgresql://…`, handed to libpq whole.
+    Postgres(String),
+}
+
+impl std::str::FromStr for DatabaseUrl {
+    type Err = String;
+
+    /// Errors are sentences that name the fix.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.contains('\0') {
+            return Err("the database URL holds a NUL character".into());
+        }
+        if let Some(path) = text.strip_prefix("sqlite://") {
+            if path.is_empty() {
+                return Err("sqlite:// needs a path, for example sqlite://data/leadgen.db".into());
+            }
+            return Ok(Self::Sqlite(PathBuf::from(path)));
+        }
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            if !cfg!(feature = "postgres-tls")
+                && [
+                    "sslmode=require",
+                    "sslmode=verify-ca",
+                    "sslmode=verify-full",
+                ]
+                .iter()
+                .any(|mode| text.contains(mode))
+            {
+                return Err("this build has no TLS to PostgreSQL: build with `--features postgres-tls`, or drop sslmode from the URL".into());
+            }
+            return Ok(Self::Postgres(text.to_owned()));
+        }
+        Err("the database URL must begin with sqlite:// or postgres://".into())
+    }
+}
+
+impl DatabaseUrl {
+    /// The name of the database system, for people.
+    #[must_use]
+    pub fn system(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "SQLite",
+            Self::Postgres(_) => "PostgreSQL",
+        }
+    }
+}
+
+/// Opens connections for r2d2.
+pub(super) struct Manager {
+    pub(super) url: DatabaseUrl,
+}
+
+impl Manager {
+    /// Opens one connection and sets it up.
+    pub(super) fn open(&self) -> Result<AnyConn, ConnectionError> {
+        match &self.url {
+            DatabaseUrl::Sqlite(path) => {
+                let mut conn = diesel::SqliteConnection::establish(&path.to_string_lossy())?;
+                // synchronous=FULL: an acknowledged commit survives a power cut too; with one commit a batch it costs little.
+                conn.batch_execute(
+                    "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                     PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; \
+                     PRAGMA journal_size_limit = 67108864;",
+                )
+                .map_err(ConnectionError::CouldntSetupConfiguration)?;
+                Ok(AnyConn::Sqlite(conn))
+            }
+            DatabaseUrl::Postgres(url) => {
+                let mut conn = diesel::PgConnection::establish(url)?;
+                conn.batch_execute("SET TIME ZONE 'UTC'; SET client_min_messages = 'warning';")
+                    .map_err(ConnectionError::CouldntSetupConfiguration)?;
+                Ok(AnyConn::Pg(conn))
+            }
+        }
+    }
+}
+
+impl r2d2::ManageConnection for Manager {
+    type Connection = AnyConn;
+    type Error = diesel::r2d2::Error;
+
+    fn connect(&self) -> Result<AnyConn, Self::Error> {
+        self.open().map_err(diesel::r2d2::Error::ConnectionError)
+    }
+
+    fn is_valid(&self, conn: &mut AnyConn) -> Result<(), Self::Error> {
+        conn.batch_execute("SELECT 1")
+            .map_err(diesel::r2d2::Error::QueryError)
+    }
+
+    fn has_broken(&self, conn: &mut AnyConn) -> bool {
+        use diesel::r2d2::R2D2Connection;
+        std::thread::panicking() || each!(conn, |c| c.is_broken())
+    }
+}
+
+pub(super) type Pool = r2d2::Pool<Manager>;
+
+/// Builds the pool; one connection is opened by hand first, because r2d2 would hide a wrong URL behind its timeout.
+pub(super) fn pool(url: DatabaseUrl, size: u32) -> Result<Pool, StoreError> {
+    let manager = Manager { url };
+    drop(manager.open().map_err(StoreError::Unreachable)?);
+    let check = matches!(manager.url, DatabaseUrl::Postgres(_));
+    r2d2::Pool::builder()
+        .max_size(size)
+        .min_idle(Some(1))
+        .test_on_check_out(check)
+        .connection_timeout(Duration::from_millis(2500))
+        .error_handler(Box::new(r2d2::NopErrorHandler))
+        .build(manager)
+        .map_err(|_| StoreError::Busy)
+}
+
+/// Runs `f` in one write transaction. On SQLite it begins IMMEDIATE: a transaction that reads first and writes later
+/// would otherwise fail at once with "database is locked" when another writer was quicker.
+pub(super) fn write_tx<T, E: From<StoreError>>(
+    conn: &mut AnyConn,
+    f: impl FnOnce(&mut AnyConn) -> Result<T, E>,
+) -> Result<T, E> {
+    let begin = match conn {
+        AnyConn::Pg(c) => AnsiTransactionManager::begin_transaction(c),
+        AnyConn::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE"),
+    };
+    begin.map_err(StoreError::from)?;
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| f(conn)));
+    type Manager = <AnyConn as Connection>::TransactionManager;
+    match outcome {
+        Ok(Ok(value)) => {
+            Manager::commit_transaction(conn).map_err(StoreError::from)?;
+            Ok(value)
+        }
+        Ok(Err(error)) => {
+            // The first error is the one worth telling; a connection that cannot roll back is dropped by the pool.
+            let _rollback = Manager::rollback_transaction(conn);
+            Err(error)
+        }
+        Err(panic) => {
+            let _rollback = Manager::rollback_transaction(conn);
+            std::panic::resume_unwind(panic)
+        }
+    }
+}

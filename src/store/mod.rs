@@ -1,0 +1,170 @@
+//! The store: the only place with SQL. Two doors, `read` and `write`; behind them free functions grouped by noun.
+
+mod connection;
+mod error;
+mod migrations;
+pub mod schema;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::prelude::*;
+use tokio::sync::Semaphore;
+
+pub use connection::{AnyConn, DatabaseUrl};
+pub use error::StoreError;
+
+/// A pool of connections to one database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pool: connection::Pool,
+    url: DatabaseUrl,
+    readers: Arc<Semaphore>,
+    writers: Arc<Semaphore>,
+}
+
+impl Store {
+    /// Opens the database; an SQLite file and its folder are made when absent. Blocking.
+    ///
+    /// # Errors
+    /// `Unreachable` when the URL leads nowhere.
+    pub fn connect(url: &DatabaseUrl, connections: u32) -> Result<Self, StoreError> {
+        if let DatabaseUrl::Sqlite(path) = url
+            && let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty())
+        {
+            std::fs::create_dir_all(parent).map_err(|error| {
+                StoreError::Unreachable(diesel::ConnectionError::BadConnection(format!(
+                    "the folder {} cannot be made: {error}",
+                    parent.display()
+                )))
+            })?;
+        }
+        let pool = connection::pool(url.clone(), connections)?;
+        let size = connections as usize;
+        Ok(Self {
+            pool,
+            url: url.clone(),
+            readers: Arc::new(Semaphore::new(size)),
+            // SQLite has one writer at a time; queueing here is fair, its busy handler is not.
+            writers: Arc::new(Semaphore::new(match url {
+                DatabaseUrl::Sqlite(_) => 1,
+                DatabaseUrl::Postgres(_) => size,
+            })),
+        })
+    }
+
+    /// The database this store speaks to.
+    #[must_use]
+    pub fn url(&self) -> &DatabaseUrl {
+        &self.url
+    }
+
+    /// Reads, on a blocking thread, outside of any transaction.
+    ///
+    /// # Errors
+    /// `Busy` when no connection is free in time; otherwise what `f` answers.
+    pub async fn read<T, E>(
+        &self,
+        f: impl FnOnce(&mut AnyConn) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.run(Arc::clone(&self.readers), f).await
+    }
+
+    /// Runs `f` in one write transaction on a blocking thread: all of it is stored, or nothing.
+    ///
+    /// # Errors
+    /// `Busy` when no connection is free in time; otherwise what `f` answers (then nothing is stored).
+    pub async fn write<T, E>(
+        &self,
+        f: impl FnOnce(&mut AnyConn) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.run(Arc::clone(&self.writers), move |conn| {
+            connection::write_tx(conn, f)
+        })
+        .await
+    }
+
+    async fn run<T, E>(
+        &self,
+        permits: Arc<Semaphore>,
+        f: impl FnOnce(&mut AnyConn) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let permit = permits
+            .acquire_owned()
+            .await
+            .map_err(|_| StoreError::Cancelled)?;
+        let pool = self.pool.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            let mut conn = pool.get().map_err(|_| StoreError::Busy)?;
+            f(&mut conn)
+        });
+        match task.await {
+            Ok(outcome) => outcome,
+            Err(join) if join.is_panic() => std::panic::resume_unwind(join.into_panic()),
+            Err(_) => Err(StoreError::Cancelled.into()),
+        }
+    }
+
+    /// Runs pending migrations; returns their versions.
+    ///
+    /// # Errors
+    /// `Migration` with the database's words.
+    pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
+        self.run(Arc::clone(&self.writers), migrations::run).await
+    }
+
+    /// Whether this build has migrations that the database lacks.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn has_pending_migrations(&self) -> Result<bool, StoreError> {
+        self.read(migrations::has_pending).await
+    }
+}
+
+/// The database's clock, UTC. Leases and what is due are judged by it, so that replicas with different clocks agree.
+///
+/// # Errors
+/// As any query.
+pub fn database_now(conn: &mut AnyConn) -> Result<DateTime<Utc>, StoreError> {
+    #[derive(QueryableByName)]
+    struct Now {
+        #[diesel(sql_type = diesel::sql_types::Timestamp)]
+        now: NaiveDateTime,
+    }
+    let row: Now = match conn {
+        AnyConn::Pg(c) => {
+            diesel::sql_query("SELECT (clock_timestamp() AT TIME ZONE 'UTC')::timestamp AS now")
+                .get_result(c)?
+        }
+        AnyConn::Sqlite(c) => {
+            diesel::sql_query("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now') AS now").get_result(c)?
+        }
+    };
+    Ok(row.now.and_utc())
+}
+
+/// Makes every transaction that decides about leads wait for its turn until the end of the transaction, so that two
+/// accounts synced at once cannot both find no lead for the same person. SQLite's write lock does the same already.
+///
+/// # Errors
+/// As any query.
+pub fn lock_leads(conn: &mut AnyConn) -> Result<(), StoreError> {
+    if let AnyConn::Pg(c) = conn {
+        diesel::sql_query("SELECT pg_advisory_xact_lock(7254011002)").execute(c)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,545 @@
+//! The tables as Diesel sees them, one list for SQLite and PostgreSQL; `tests/store` compares it with both databases.
+#![allow(missing_docs, reason = "the migrations say what each table is for")]
+
+diesel::table! {
+    users (id) {
+        id -> Text,
+        email -> Text,
+        email_key -> Text,
+        name -> Text,
+        password_hash -> Nullable<Text>,
+        is_enabled -> Bool,
+        time_zone -> Text,
+        last_sign_in_at -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        lock_version -> BigInt,
+    }
+}
+
+diesel::table! {
+    user_roles (user_id, role) {
+        user_id -> Text,
+        role -> Text,
+    }
+}
+
+diesel::table! {
+    sessions (id_hash) {
+        id_hash -> Text,
+        user_id -> Nullable<Text>,
+        state -> Text,
+        created_at -> Timestamp,
+        last_seen_at -> Timestamp,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    sign_in_throttles (throttle_key) {
+        throttle_key -> Text,
+        failures -> BigInt,
+        blocked_until -> Timestamp,
+        last_failure_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    audit_entries (id) {
+        id -> Text,
+        created_at -> Timestamp,
+        actor_kind -> Text,
+        user_id -> Nullable<Text>,
+        actor_name -> Text,
+        action -> Text,
+        object_kind -> Text,
+        object_id -> Text,
+        object_name -> Text,
+        before_state -> Nullable<Text>,
+        after_state -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+        address -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    organizations (id) {
+        id -> Text,
+        name -> Text,
+        kind -> Text,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        lock_version -> BigInt,
+    }
+}
+
+diesel::table! {
+    linkedin_user_profiles (id) {
+        id -> Text,
+        name -> Text,
+        name_key -> Text,
+        user_id -> Text,
+        organization_id -> Nullable<Text>,
+        authorization_status -> Text,
+        sync_status -> Text,
+        failure_reason -> Nullable<Text>,
+        failure_detail -> Nullable<Text>,
+        member_urn -> Nullable<Text>,
+        member_name -> Nullable<Text>,
+        authorized_by -> Nullable<Text>,
+        authorized_at -> Nullable<Timestamp>,
+        organization_confirmed_at -> Nullable<Timestamp>,
+        last_synchronized_at -> Nullable<Timestamp>,
+        next_sync_at -> Nullable<Timestamp>,
+        lease_owner -> Nullable<Text>,
+        lease_term -> BigInt,
+        lease_expires_at -> Nullable<Timestamp>,
+        failure_streak -> BigInt,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        lock_version -> BigInt,
+    }
+}
+
+diesel::table! {
+    linkedin_tokens (profile_id) {
+        profile_id -> Text,
+        access_token -> Binary,
+        access_token_expires_at -> Timestamp,
+        refresh_token -> Nullable<Binary>,
+        refresh_token_expires_at -> Nullable<Timestamp>,
+        scopes -> Text,
+        issued_at -> Timestamp,
+        token_version -> BigInt,
+        refresh_lease_expires_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    pending_authorizations (profile_id) {
+        profile_id -> Text,
+        user_id -> Text,
+        access_token -> Binary,
+        access_token_expires_at -> Timestamp,
+        refresh_token -> Nullable<Binary>,
+        refresh_token_expires_at -> Nullable<Timestamp>,
+        scopes -> Text,
+        member_urn -> Nullable<Text>,
+        member_name -> Nullable<Text>,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    oauth_states (state_hash) {
+        state_hash -> Text,
+        session_binding -> Text,
+        user_id -> Text,
+        profile_id -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+        consumed_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    linkedin_accounts (id) {
+        id -> Text,
+        owner_type -> Text,
+        linkedin_id -> BigInt,
+        name -> Text,
+        currency -> Nullable<Text>,
+        linkedin_status -> Nullable<Text>,
+        is_test -> Bool,
+        page_linkedin_id -> Nullable<BigInt>,
+        page_name -> Nullable<Text>,
+        is_sync_enabled -> Bool,
+        default_lead_owner_id -> Nullable<Text>,
+        form_sync_status -> Text,
+        campaign_sync_status -> Text,
+        failure_reason -> Nullable<Text>,
+        failure_detail -> Nullable<Text>,
+        last_form_sync_at -> Nullable<Timestamp>,
+        last_campaign_sync_at -> Nullable<Timestamp>,
+        last_synchronized_at -> Nullable<Timestamp>,
+        next_sync_at -> Nullable<Timestamp>,
+        requested_trigger -> Nullable<Text>,
+        lease_owner -> Nullable<Text>,
+        lease_term -> BigInt,
+        lease_expires_at -> Nullable<Timestamp>,
+        failure_streak -> BigInt,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        lock_version -> BigInt,
+    }
+}
+
+diesel::table! {
+    profile_accounts (profile_id, account_id) {
+        profile_id -> Text,
+        account_id -> Text,
+        account_role -> Nullable<Text>,
+        page_roles -> Text,
+        last_seen_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    campaigns (id) {
+        id -> Text,
+        account_id -> Text,
+        linkedin_id -> BigInt,
+        campaign_group_linkedin_id -> Nullable<BigInt>,
+        campaign_group_name -> Nullable<Text>,
+        name -> Text,
+        campaign_type -> Nullable<Text>,
+        linkedin_status -> Nullable<Text>,
+        objective -> Nullable<Text>,
+        starts_at -> Nullable<Timestamp>,
+        ends_at -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    creatives (id) {
+        id -> Text,
+        account_id -> Text,
+        linkedin_id -> BigInt,
+        campaign_linkedin_id -> Nullable<BigInt>,
+        name -> Nullable<Text>,
+        intended_status -> Nullable<Text>,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    lead_forms (id) {
+        id -> Text,
+        account_id -> Text,
+        linkedin_id -> BigInt,
+        name -> Text,
+        linkedin_state -> Nullable<Text>,
+        sync_status -> Text,
+        language -> Nullable<Text>,
+        country -> Nullable<Text>,
+        current_version_number -> Nullable<BigInt>,
+        linkedin_created_at -> Nullable<Timestamp>,
+        linkedin_modified_at -> Nullable<Timestamp>,
+        last_synchronized_at -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    lead_form_versions (id) {
+        id -> Text,
+        form_id -> Text,
+        version_number -> BigInt,
+        content -> Text,
+        raw -> Binary,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    integration_settings (id) {
+        id -> BigInt,
+        on_match_fail -> Text,
+        several_match -> Text,
+        closed_lead -> Text,
+        no_match_answer -> Text,
+        test_leads -> Text,
+        always_create_lead -> Bool,
+        default_country -> Nullable<Text>,
+        fallback_owner_id -> Nullable<Text>,
+        seeded_at -> Nullable<Timestamp>,
+        updated_at -> Timestamp,
+        lock_version -> BigInt,
+    }
+}
+
+diesel::table! {
+    field_mappings (id) {
+        id -> Text,
+        name -> Text,
+        form_id -> Nullable<Text>,
+        source_kind -> Text,
+        source_key -> Text,
+        target_field -> Text,
+        write_policy -> Text,
+        transforms -> Text,
+        position -> BigInt,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        lock_version -> BigInt,
+    }
+}
+
+diesel::table! {
+    matching_strategies (id) {
+        id -> Text,
+        name -> Text,
+        name_key -> Text,
+        is_active -> Bool,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        lock_version -> BigInt,
+    }
+}
+
+diesel::table! {
+    matching_strategy_fields (strategy_id, field) {
+        strategy_id -> Text,
+        field -> Text,
+        position -> BigInt,
+    }
+}
+
+diesel::table! {
+    assignment_rules (id) {
+        id -> Text,
+        position -> BigInt,
+        condition_kind -> Text,
+        condition_key -> Text,
+        condition_value -> Text,
+        owner_id -> Text,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    leads (id) {
+        id -> Text,
+        first_name -> Nullable<Text>,
+        last_name -> Nullable<Text>,
+        email -> Nullable<Text>,
+        work_email -> Nullable<Text>,
+        phone -> Nullable<Text>,
+        mobile_phone -> Nullable<Text>,
+        company_name -> Nullable<Text>,
+        job_title -> Nullable<Text>,
+        job_function -> Nullable<Text>,
+        seniority -> Nullable<Text>,
+        industry -> Nullable<Text>,
+        company_size -> Nullable<Text>,
+        city -> Nullable<Text>,
+        state -> Nullable<Text>,
+        country -> Nullable<Text>,
+        postal_code -> Nullable<Text>,
+        website -> Nullable<Text>,
+        linkedin_profile_url -> Nullable<Text>,
+        school -> Nullable<Text>,
+        degree -> Nullable<Text>,
+        field_of_study -> Nullable<Text>,
+        start_date -> Nullable<Text>,
+        graduation_date -> Nullable<Text>,
+        description -> Nullable<Text>,
+        custom_values -> Nullable<Text>,
+        topic -> Text,
+        status -> Text,
+        owner_id -> Text,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        lock_version -> BigInt,
+    }
+}
+
+diesel::table! {
+    lead_origins (lead_id) {
+        lead_id -> Text,
+        source -> Text,
+        account_id -> Nullable<Text>,
+        form_id -> Nullable<Text>,
+        campaign_id -> Nullable<Text>,
+        member_urn -> Nullable<Text>,
+        first_submission_id -> Nullable<Text>,
+        latest_submission_id -> Nullable<Text>,
+        latest_submitted_at -> Nullable<Timestamp>,
+        submission_count -> BigInt,
+        provenance -> Text,
+    }
+}
+
+diesel::table! {
+    lead_match_keys (field, match_key, lead_id) {
+        field -> Text,
+        match_key -> Text,
+        lead_id -> Text,
+    }
+}
+
+diesel::table! {
+    form_submissions (id) {
+        id -> Text,
+        response_id -> Text,
+        account_id -> Text,
+        form_id -> Nullable<Text>,
+        form_version_id -> Nullable<Text>,
+        form_linkedin_id -> Nullable<BigInt>,
+        form_version_number -> Nullable<BigInt>,
+        campaign_id -> Nullable<Text>,
+        campaign_linkedin_id -> Nullable<BigInt>,
+        creative_linkedin_id -> Nullable<BigInt>,
+        lead_type -> Text,
+        submitter_urn -> Nullable<Text>,
+        submitted_at -> Timestamp,
+        received_at -> Timestamp,
+        is_test -> Bool,
+        name -> Text,
+        matching_status -> Text,
+        processing_state -> Text,
+        reason -> Nullable<Text>,
+        reason_detail -> Nullable<Text>,
+        flag_count -> BigInt,
+        lead_id -> Nullable<Text>,
+        attempts -> BigInt,
+        processed_at -> Nullable<Timestamp>,
+        content_hash -> Binary,
+        revision -> BigInt,
+    }
+}
+
+diesel::table! {
+    submission_contents (submission_id) {
+        submission_id -> Text,
+        raw -> Binary,
+        decision -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    lead_changes (id) {
+        id -> Text,
+        lead_id -> Text,
+        submission_id -> Nullable<Text>,
+        user_id -> Nullable<Text>,
+        kind -> Text,
+        changes -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    account_streams (account_id, lead_type, is_test) {
+        account_id -> Text,
+        lead_type -> Text,
+        is_test -> Bool,
+        watermark_at -> Nullable<Timestamp>,
+        window_start_at -> Nullable<Timestamp>,
+        window_end_at -> Nullable<Timestamp>,
+        window_offset -> BigInt,
+        window_touched_at -> Nullable<Timestamp>,
+        window_max_submitted_at -> Nullable<Timestamp>,
+        last_sweep_at -> Nullable<Timestamp>,
+        is_sweep -> Bool,
+        failure_reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    endpoint_blocks (endpoint, profile_id) {
+        endpoint -> Text,
+        profile_id -> Text,
+        blocked_until -> Timestamp,
+    }
+}
+
+diesel::table! {
+    sync_runs (id) {
+        id -> Text,
+        kind -> Text,
+        profile_id -> Nullable<Text>,
+        account_id -> Nullable<Text>,
+        trigger_kind -> Text,
+        status -> Text,
+        lease_owner -> Text,
+        lease_term -> BigInt,
+        started_at -> Timestamp,
+        finished_at -> Nullable<Timestamp>,
+        pages -> BigInt,
+        responses -> BigInt,
+        submissions_new -> BigInt,
+        submissions_known -> BigInt,
+        leads_created -> BigInt,
+        leads_updated -> BigInt,
+        match_failed -> BigInt,
+        processing_failed -> BigInt,
+        failure_reason -> Nullable<Text>,
+        failure_detail -> Nullable<Text>,
+        next_attempt_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::joinable!(user_roles -> users (user_id));
+diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(linkedin_user_profiles -> organizations (organization_id));
+diesel::joinable!(linkedin_tokens -> linkedin_user_profiles (profile_id));
+diesel::joinable!(pending_authorizations -> linkedin_user_profiles (profile_id));
+diesel::joinable!(pending_authorizations -> users (user_id));
+diesel::joinable!(oauth_states -> users (user_id));
+diesel::joinable!(oauth_states -> linkedin_user_profiles (profile_id));
+diesel::joinable!(linkedin_accounts -> users (default_lead_owner_id));
+diesel::joinable!(profile_accounts -> linkedin_user_profiles (profile_id));
+diesel::joinable!(profile_accounts -> linkedin_accounts (account_id));
+diesel::joinable!(campaigns -> linkedin_accounts (account_id));
+diesel::joinable!(creatives -> linkedin_accounts (account_id));
+diesel::joinable!(lead_forms -> linkedin_accounts (account_id));
+diesel::joinable!(lead_form_versions -> lead_forms (form_id));
+diesel::joinable!(integration_settings -> users (fallback_owner_id));
+diesel::joinable!(field_mappings -> lead_forms (form_id));
+diesel::joinable!(matching_strategy_fields -> matching_strategies (strategy_id));
+diesel::joinable!(assignment_rules -> users (owner_id));
+diesel::joinable!(leads -> users (owner_id));
+diesel::joinable!(lead_origins -> leads (lead_id));
+diesel::joinable!(lead_origins -> linkedin_accounts (account_id));
+diesel::joinable!(lead_origins -> lead_forms (form_id));
+diesel::joinable!(lead_origins -> campaigns (campaign_id));
+diesel::joinable!(lead_match_keys -> leads (lead_id));
+diesel::joinable!(form_submissions -> linkedin_accounts (account_id));
+diesel::joinable!(form_submissions -> lead_forms (form_id));
+diesel::joinable!(form_submissions -> lead_form_versions (form_version_id));
+diesel::joinable!(form_submissions -> campaigns (campaign_id));
+diesel::joinable!(form_submissions -> leads (lead_id));
+diesel::joinable!(submission_contents -> form_submissions (submission_id));
+diesel::joinable!(lead_changes -> leads (lead_id));
+diesel::joinable!(account_streams -> linkedin_accounts (account_id));
+diesel::joinable!(sync_runs -> linkedin_user_profiles (profile_id));
+diesel::joinable!(sync_runs -> linkedin_accounts (account_id));
+
+diesel::allow_tables_to_appear_in_same_query!(
+    users,
+    user_roles,
+    sessions,
+    sign_in_throttles,
+    audit_entries,
+    organizations,
+    linkedin_user_profiles,
+    linkedin_tokens,
+    pending_authorizations,
+    oauth_states,
+    linkedin_accounts,
+    profile_accounts,
+    campaigns,
+    creatives,
+    lead_forms,
+    lead_form_versions,
+    integration_settings,
+    field_mappings,
+    matching_strategies,
+    matching_strategy_fields,
+    assignment_rules,
+    leads,
+    lead_origins,
+    lead_match_keys,
+    form_submissions,
+    submission_contents,
+    lead_changes,
+    account_streams,
+    endpoint_blocks,
+    sync_runs,
+);
