@@ -6,5 +6,6 @@
 
 pub mod auth;
 pub mod clock;
+pub mod linkedin;
 pub mod settings;
 pub mod store;
