@@ -1,9 +1,11 @@
 //! The store: the only place with SQL. Two doors, `read` and `write`; behind them free functions grouped by noun.
 
+pub mod columns;
 mod connection;
 mod error;
 mod migrations;
 pub mod schema;
+pub mod status;
 
 use std::sync::Arc;
 

@@ -95,6 +95,8 @@ CREATE INDEX form_submissions_account_id ON form_submissions (account_id, submit
 CREATE INDEX form_submissions_matching_status ON form_submissions (matching_status, submitted_at);
 CREATE INDEX form_submissions_lead_id ON form_submissions (lead_id);
 CREATE INDEX form_submissions_unprocessed ON form_submissions (account_id, submitted_at) WHERE processing_state = 'unprocessed';
+CREATE INDEX form_submissions_failed ON form_submissions (submitted_at, id) WHERE processing_state = 'processing_failed';
+CREATE INDEX form_submissions_test ON form_submissions (submitted_at, id) WHERE is_test;
 
 -- raw: the element of LinkedIn's answer, byte for byte. decision: how it became what it became (JSON), NULL until decided.
 CREATE TABLE submission_contents (
