@@ -6,6 +6,7 @@
 
 pub mod auth;
 pub mod clock;
+pub mod domain;
 pub mod linkedin;
 pub mod settings;
 pub mod store;

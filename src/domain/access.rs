@@ -1,0 +1,129 @@
+//! Who may do what: roles, permissions, and the one table that joins them (product.md §1).
+
+use super::words::words;
+
+words! {
+    /// What a user is in the portal. A user may hold several roles.
+    pub enum Role {
+        /// LinkedIn Lead Gen Forms Administrator.
+        Administrator = "administrator" => "Administrator",
+        /// LinkedIn Lead Gen Forms Salesperson.
+        Salesperson = "salesperson" => "Salesperson",
+        /// Reads everything about results, changes nothing.
+        SalesManager = "sales_manager" => "Sales Manager",
+        /// No person: the identity under which the sync writes, and the role of machine API tokens.
+        S2sInbound = "s2s_inbound" => "S2S Inbound",
+    }
+}
+
+impl Role {
+    /// Whether a person may hold this role. S2S Inbound is no person and cannot sign in.
+    #[must_use]
+    pub const fn is_for_people(self) -> bool {
+        !matches!(self, Self::S2sInbound)
+    }
+
+    /// One sentence on what the role is for, shown where roles are given.
+    #[must_use]
+    pub const fn explain(self) -> &'static str {
+        match self {
+            Self::Administrator => {
+                "Everything a person can do: mappings, strategies, settings, users, Reset Synchronization."
+            }
+            Self::Salesperson => {
+                "Connects own LinkedIn user profiles, syncs them and works on leads."
+            }
+            Self::SalesManager => {
+                "Reads dashboards, sync status, leads and submissions; changes nothing."
+            }
+            Self::S2sInbound => "No person: the identity under which the synchronization writes.",
+        }
+    }
+}
+
+words! {
+    /// One thing that somebody may or may not do.
+    pub enum Permission {
+        ViewDashboard = "view_dashboard" => "see the dashboard",
+        ViewLeads = "view_leads" => "see leads",
+        EditLeads = "edit_leads" => "work on leads",
+        ViewSubmissions = "view_submissions" => "see form submissions",
+        ViewSyncStatus = "view_sync_status" => "see the sync status",
+        ViewProfiles = "view_profiles" => "see LinkedIn user profiles",
+        ManageOwnProfiles = "manage_own_profiles" => "create and authorize own LinkedIn user profiles",
+        ManageAllProfiles = "manage_all_profiles" => "manage everybody’s LinkedIn user profiles",
+        ViewAccounts = "view_accounts" => "see LinkedIn accounts and campaigns",
+        ManageAccounts = "manage_accounts" => "change LinkedIn accounts",
+        ViewForms = "view_forms" => "see Lead Gen forms",
+        ManageMappings = "manage_mappings" => "change lead field mappings",
+        ManageStrategies = "manage_strategies" => "change lead matching strategies",
+        ManageIntegration = "manage_integration" => "change the integration settings",
+        ManageUsers = "manage_users" => "manage users and roles",
+        ResetSynchronization = "reset_synchronization" => "reset the synchronization",
+        ViewAuditLog = "view_audit_log" => "read the audit log",
+        WriteSyncedData = "write_synced_data" => "write synced data",
+        OwnAccount = "own_account" => "use the own account page",
+    }
+}
+
+/// Whether somebody with these roles may do this. Somebody with no role has the own account page only.
+#[must_use]
+pub fn allows(roles: &[Role], permission: Permission) -> bool {
+    if permission == Permission::OwnAccount {
+        return roles.is_empty() || roles.iter().any(|role| role.is_for_people());
+    }
+    roles.iter().any(|role| role_allows(*role, permission))
+}
+
+/// The table of product.md §1.
+const fn role_allows(role: Role, permission: Permission) -> bool {
+    use Permission as P;
+    match role {
+        Role::Administrator => !matches!(permission, P::WriteSyncedData),
+        Role::Salesperson => matches!(
+            permission,
+            P::ViewDashboard
+                | P::ViewLeads
+                | P::EditLeads
+                | P::ViewSubmissions
+                | P::ViewSyncStatus
+                | P::ViewProfiles
+                | P::ManageOwnProfiles
+                | P::ViewAccounts
+                | P::ViewForms
+                | P::OwnAccount
+        ),
+        Role::SalesManager => matches!(
+            permission,
+            P::ViewDashboard
+                | P::ViewLeads
+                | P::ViewSubmissions
+                | P::ViewSyncStatus
+                | P::OwnAccount
+        ),
+        Role::S2sInbound => matches!(permission, P::WriteSyncedData),
+    }
+}
+
+/// Who can help somebody who was refused: one sentence for the 403 page.
+#[must_use]
+pub fn who_can_help(permission: Permission) -> String {
+    if permission == Permission::WriteSyncedData {
+        return "Only the synchronization itself (the S2S Inbound role) writes synced data; nobody can be given this.".to_owned();
+    }
+    let mut roles: Vec<&str> = Role::ALL
+        .iter()
+        .filter(|role| role.is_for_people() && role_allows(**role, permission))
+        .map(|role| role.label())
+        .collect();
+    let last = roles.pop().unwrap_or("Administrator");
+    let names = if roles.is_empty() {
+        last.to_owned()
+    } else {
+        format!("{} or {last}", roles.join(", "))
+    };
+    format!(
+        "To {}, you need the role {names}. An Administrator can give it to you under Settings › Users and roles.",
+        permission.label()
+    )
+}

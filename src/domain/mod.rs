@@ -1,0 +1,31 @@
+//! Every rule of the product, pure: time, ids and randomness come in as arguments; nothing here reads or writes.
+//!
+//! | module | decides |
+//! |---|---|
+//! | [`access`], [`users`], [`password`] | who may do what; the last Administrator; what a password must be |
+//! | [`profile`], [`account`], [`form`], [`submission`] | the records that come from LinkedIn, and their states |
+//! | [`field_mapping`] | from answers to values of lead fields |
+//! | [`normalise`], [`strategy`], [`matching`] | which lead a submission belongs to, and what to do with it |
+//! | [`assignment`] | who owns a new lead |
+//! | [`lead`] | the fields of a lead, and how a submission is written onto it |
+//! | [`sync`] | runs, failures, retries, time windows, pages |
+
+pub mod access;
+pub mod account;
+pub mod assignment;
+pub mod email_address;
+pub mod field_mapping;
+pub mod form;
+pub mod ids;
+pub mod lead;
+pub mod matching;
+pub mod normalise;
+pub mod password;
+pub mod profile;
+pub mod strategy;
+pub mod submission;
+pub mod sync;
+pub mod text;
+pub mod time_zone;
+pub mod users;
+pub mod words;

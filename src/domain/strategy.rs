@@ -1,0 +1,159 @@
+//! The matching strategy and the rules for changing it: exactly one is active, and each of its fields is mapped.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::StrategyId;
+use super::lead::FieldKey;
+use super::normalise;
+
+/// Which fields are compared to find the lead that a submission belongs to. All of them must match.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MatchingStrategy {
+    pub id: StrategyId,
+    pub name: String,
+    /// In the order in which pages show them; never empty.
+    pub fields: Vec<FieldKey>,
+    pub is_active: bool,
+}
+
+/// The most characters of a strategy's name.
+pub const MAX_NAME: usize = 100;
+/// The most fields of a strategy.
+pub const MAX_FIELDS: usize = 10;
+
+/// A rule that a change of strategies would break.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StrategyRuleError {
+    #[error("Enter a name for the strategy.")]
+    NoName,
+    #[error("A name may have at most {MAX_NAME} characters.")]
+    NameTooLong,
+    #[error("Another strategy has this name already. Choose a different one.")]
+    DuplicateName,
+    #[error("A strategy needs at least one field. Add a field before you remove this one.")]
+    NoFields,
+    #[error("A strategy may have at most {MAX_FIELDS} fields.")]
+    TooManyFields,
+    #[error("The field “{}” stands in the strategy already.", .0.label())]
+    DuplicateField(FieldKey),
+    #[error("The field “{}” has no field mapping, so it would never have a value to compare. Add a mapping first.", .0.label())]
+    FieldWithoutMapping(FieldKey),
+    #[error("The active strategy cannot be deleted. Activate another strategy first.")]
+    ActiveCannotBeDeleted,
+    #[error("The active strategy cannot be switched off. Activate another strategy instead.")]
+    ActiveCannotBeSwitchedOff,
+}
+
+/// Every rule that this name breaks. `others` are the names of the other strategies.
+#[must_use]
+pub fn check_name<'a>(
+    name: &str,
+    others: impl IntoIterator<Item = &'a str>,
+) -> Option<StrategyRuleError> {
+    let Some(key) = normalise::text(name) else {
+        return Some(StrategyRuleError::NoName);
+    };
+    if name.trim().chars().count() > MAX_NAME {
+        return Some(StrategyRuleError::NameTooLong);
+    }
+    others
+        .into_iter()
+        .any(|other| normalise::text(other).as_ref() == Some(&key))
+        .then_some(StrategyRuleError::DuplicateName)
+}
+
+/// Every rule that these fields break. `mapped` are the fields that some field mapping writes to.
+#[must_use]
+pub fn check_fields(fields: &[FieldKey], mapped: &BTreeSet<FieldKey>) -> Vec<StrategyRuleError> {
+    let mut problems = Vec::new();
+    if fields.is_empty() {
+        problems.push(StrategyRuleError::NoFields);
+    }
+    if fields.len() > MAX_FIELDS {
+        problems.push(StrategyRuleError::TooManyFields);
+    }
+    let mut seen = BTreeSet::new();
+    for field in fields {
+        if !seen.insert(field) {
+            problems.push(StrategyRuleError::DuplicateField(field.clone()));
+        } else if !mapped.contains(field) {
+            problems.push(StrategyRuleError::FieldWithoutMapping(field.clone()));
+        }
+    }
+    problems
+}
+
+/// Whether the strategy may become the active one: its fields must be sound at that moment.
+///
+/// # Errors
+/// The first rule that it breaks.
+pub fn check_activation(
+    strategy: &MatchingStrategy,
+    mapped: &BTreeSet<FieldKey>,
+) -> Result<(), StrategyRuleError> {
+    check_fields(&strategy.fields, mapped)
+        .into_iter()
+        .next()
+        .map_or(Ok(()), Err)
+}
+
+/// Whether the strategy may be deleted.
+///
+/// # Errors
+/// The active one may not.
+pub const fn check_deletion(strategy: &MatchingStrategy) -> Result<(), StrategyRuleError> {
+    if strategy.is_active {
+        Err(StrategyRuleError::ActiveCannotBeDeleted)
+    } else {
+        Ok(())
+    }
+}
+
+/// Whether the strategy may be switched off without another one taking its place.
+///
+/// # Errors
+/// The active one may not.
+pub const fn check_deactivation(strategy: &MatchingStrategy) -> Result<(), StrategyRuleError> {
+    if strategy.is_active {
+        Err(StrategyRuleError::ActiveCannotBeSwitchedOff)
+    } else {
+        Ok(())
+    }
+}
+
+/// The fields of the strategy that no mapping would write to any more: asked before a mapping is changed or deleted.
+#[must_use]
+pub fn unmapped_fields<'a>(
+    strategy: &'a MatchingStrategy,
+    mapped: &BTreeSet<FieldKey>,
+) -> Vec<&'a FieldKey> {
+    strategy
+        .fields
+        .iter()
+        .filter(|field| !mapped.contains(*field))
+        .collect()
+}
+
+/// The strategy in one plain sentence, for example “A submission matches a lead when Email and Phone are the same.”
+#[must_use]
+pub fn strategy_sentence(strategy: &MatchingStrategy) -> String {
+    let mut labels: Vec<_> = strategy.fields.iter().map(FieldKey::label).collect();
+    match (labels.pop(), labels.as_slice()) {
+        (None, _) => "This strategy has no fields, so it matches nothing.".to_owned(),
+        (Some(only), []) => format!("A submission matches a lead when {only} is the same."),
+        (Some(last), [_]) => {
+            format!(
+                "A submission matches a lead when {} and {last} are both the same.",
+                labels.join(", ")
+            )
+        }
+        (Some(last), _) => {
+            format!(
+                "A submission matches a lead when {} and {last} are all the same.",
+                labels.join(", ")
+            )
+        }
+    }
+}

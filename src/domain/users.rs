@@ -1,0 +1,106 @@
+//! Rules about users: which roles go together, and that the last Administrator is safe.
+
+use super::access::Role;
+use super::email_address;
+use super::ids::UserId;
+use super::normalise;
+
+/// A user as the rules see one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserRoles {
+    pub id: UserId,
+    pub is_enabled: bool,
+    pub roles: Vec<Role>,
+}
+
+impl UserRoles {
+    fn is_working_administrator(&self) -> bool {
+        self.is_enabled && self.roles.contains(&Role::Administrator)
+    }
+}
+
+/// A rule that a change of a user would break.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UserRuleError {
+    #[error("This is the last enabled Administrator. Make somebody else an Administrator first.")]
+    LastAdministrator,
+    #[error("S2S Inbound is no person: it cannot sign in and no user can hold it.")]
+    NotForPeople,
+    #[error("Enter an e-mail address such as ada@example.com.")]
+    InvalidEmail,
+    #[error("Enter a name.")]
+    NoName,
+    #[error("A name may have at most {MAX_NAME} characters.")]
+    NameTooLong,
+}
+
+/// The most characters of a user's name.
+pub const MAX_NAME: usize = 100;
+
+/// Whether `user` may lose the Administrator role, be disabled or be deleted: another enabled Administrator is left, or
+/// the user is none. Ask inside the transaction that makes the change, because two people may act at once.
+#[must_use]
+pub fn can_remove_administrator(user: &UserId, all: &[UserRoles]) -> bool {
+    let is_one = all
+        .iter()
+        .any(|other| other.id == *user && other.is_working_administrator());
+    let others = all
+        .iter()
+        .any(|other| other.id != *user && other.is_working_administrator());
+    !is_one || others
+}
+
+/// Checks the new state of a user against everybody's present state.
+///
+/// # Errors
+/// The first rule that it breaks.
+pub fn check_change(
+    user: &UserId,
+    roles: &[Role],
+    is_enabled: bool,
+    all: &[UserRoles],
+) -> Result<(), UserRuleError> {
+    check_roles(roles)?;
+    let stays_administrator = is_enabled && roles.contains(&Role::Administrator);
+    if !stays_administrator && !can_remove_administrator(user, all) {
+        return Err(UserRuleError::LastAdministrator);
+    }
+    Ok(())
+}
+
+/// Checks the roles of a person; none at all is allowed.
+///
+/// # Errors
+/// S2S Inbound is no role for people.
+pub fn check_roles(roles: &[Role]) -> Result<(), UserRuleError> {
+    if roles.iter().all(|role| role.is_for_people()) {
+        Ok(())
+    } else {
+        Err(UserRuleError::NotForPeople)
+    }
+}
+
+/// Checks an e-mail address and gives the form in which it is unique: trimmed, composed, lower-cased.
+///
+/// # Errors
+/// When it is no e-mail address.
+pub fn check_email(address: &str) -> Result<String, UserRuleError> {
+    normalise::email(address)
+        .filter(|address| email_address::is_valid(address))
+        .ok_or(UserRuleError::InvalidEmail)
+}
+
+/// Checks a person's name and gives it trimmed.
+///
+/// # Errors
+/// When it is blank or too long.
+pub fn check_name(name: &str) -> Result<String, UserRuleError> {
+    let name = name.trim();
+    if name.is_empty() {
+        Err(UserRuleError::NoName)
+    } else if name.chars().count() > MAX_NAME {
+        Err(UserRuleError::NameTooLong)
+    } else {
+        Ok(name.to_owned())
+    }
+}
