@@ -1,9 +1,11 @@
 //! The store: the only place with SQL. Two doors, `read` and `write`; behind them free functions grouped by noun.
 
+pub mod accounts;
 pub mod columns;
 mod connection;
 mod error;
 mod migrations;
+pub mod profiles;
 pub mod schema;
 pub mod status;
 

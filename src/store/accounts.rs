@@ -1,0 +1,389 @@
+//! LinkedIn accounts as pages show them, and what people change on them: sync enabled, default lead owner, “sync now”.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::dsl::count_star;
+use diesel::prelude::*;
+
+use super::columns::{Cells, lower, search_patterns};
+use super::schema::{
+    account_streams, campaigns, form_submissions, lead_forms, linkedin_accounts as accounts, profile_accounts, users,
+};
+use super::{AnyConn, StoreError};
+use crate::domain::account::{CampaignSyncStatus, FormSyncStatus, LeadType, OwnerType};
+use crate::domain::ids::{AccountId, ProfileId, UserId};
+use crate::domain::sync::{FailureReason, RunTrigger};
+
+/// A LinkedIn account with the names around it.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Its identifier.
+    pub id: AccountId,
+    /// An ad account or a company page.
+    pub owner_type: OwnerType,
+    /// LinkedIn's number.
+    pub linkedin_id: i64,
+    /// Its name at LinkedIn.
+    pub name: String,
+    /// The currency of an ad account.
+    pub currency: Option<String>,
+    /// LinkedIn's own status word.
+    pub linkedin_status: Option<String>,
+    /// Whether LinkedIn calls it a test account.
+    pub is_test: bool,
+    /// The company page behind an ad account.
+    pub page_name: Option<String>,
+    /// Whether its leads are pulled.
+    pub is_sync_enabled: bool,
+    /// Who gets its leads.
+    pub default_lead_owner: Option<(UserId, String)>,
+    /// How its forms stand.
+    pub form_sync_status: FormSyncStatus,
+    /// How its campaigns stand.
+    pub campaign_sync_status: CampaignSyncStatus,
+    /// Why its last sync did not end well, if so.
+    pub failure_reason: Option<FailureReason>,
+    /// A short detail beside the reason.
+    pub failure_detail: Option<String>,
+    /// When its forms were last read.
+    pub last_form_sync_at: Option<DateTime<Utc>>,
+    /// When its campaigns were last read.
+    pub last_campaign_sync_at: Option<DateTime<Utc>>,
+    /// When it was last pulled to its end.
+    pub last_synchronized_at: Option<DateTime<Utc>>,
+    /// When it is due next.
+    pub next_sync_at: Option<DateTime<Utc>>,
+    /// Why it is due, if somebody asked.
+    pub requested_trigger: Option<RunTrigger>,
+    /// Until when somebody holds it for syncing.
+    pub lease_expires_at: Option<DateTime<Utc>>,
+    /// Failures in a row.
+    pub failure_streak: i64,
+}
+
+#[derive(Queryable)]
+struct AccountRow {
+    id: String,
+    owner_type: String,
+    linkedin_id: i64,
+    name: String,
+    currency: Option<String>,
+    linkedin_status: Option<String>,
+    is_test: bool,
+    page_name: Option<String>,
+    is_sync_enabled: bool,
+    default_lead_owner_id: Option<String>,
+    form_sync_status: String,
+    campaign_sync_status: String,
+    failure_reason: Option<String>,
+    failure_detail: Option<String>,
+    last_form_sync_at: Option<NaiveDateTime>,
+    last_campaign_sync_at: Option<NaiveDateTime>,
+    last_synchronized_at: Option<NaiveDateTime>,
+    next_sync_at: Option<NaiveDateTime>,
+    requested_trigger: Option<String>,
+    lease_expires_at: Option<NaiveDateTime>,
+    failure_streak: i64,
+    owner_name: Option<String>,
+}
+
+/// The columns of [`AccountRow`], in its order.
+macro_rules! account_columns {
+    () => {
+        (
+            accounts::id,
+            accounts::owner_type,
+            accounts::linkedin_id,
+            accounts::name,
+            accounts::currency,
+            accounts::linkedin_status,
+            accounts::is_test,
+            accounts::page_name,
+            accounts::is_sync_enabled,
+            accounts::default_lead_owner_id,
+            accounts::form_sync_status,
+            accounts::campaign_sync_status,
+            accounts::failure_reason,
+            accounts::failure_detail,
+            accounts::last_form_sync_at,
+            accounts::last_campaign_sync_at,
+            accounts::last_synchronized_at,
+            accounts::next_sync_at,
+            accounts::requested_trigger,
+            accounts::lease_expires_at,
+            accounts::failure_streak,
+            users::name.nullable(),
+        )
+    };
+}
+
+impl TryFrom<AccountRow> for Account {
+    type Error = StoreError;
+
+    fn try_from(row: AccountRow) -> Result<Self, StoreError> {
+        let cells = Cells {
+            table: "linkedin_accounts",
+            id: &row.id,
+        };
+        let owner_id = cells.optional("default_lead_owner_id", row.default_lead_owner_id.as_deref())?;
+        Ok(Self {
+            id: cells.word("id", &row.id)?,
+            owner_type: cells.word("owner_type", &row.owner_type)?,
+            form_sync_status: cells.word("form_sync_status", &row.form_sync_status)?,
+            campaign_sync_status: cells.word("campaign_sync_status", &row.campaign_sync_status)?,
+            failure_reason: cells.optional("failure_reason", row.failure_reason.as_deref())?,
+            requested_trigger: cells.optional("requested_trigger", row.requested_trigger.as_deref())?,
+            default_lead_owner: owner_id.zip(row.owner_name),
+            linkedin_id: row.linkedin_id,
+            name: row.name,
+            currency: row.currency,
+            linkedin_status: row.linkedin_status,
+            is_test: row.is_test,
+            page_name: row.page_name,
+            is_sync_enabled: row.is_sync_enabled,
+            failure_detail: row.failure_detail,
+            last_form_sync_at: row.last_form_sync_at.map(|at| at.and_utc()),
+            last_campaign_sync_at: row.last_campaign_sync_at.map(|at| at.and_utc()),
+            last_synchronized_at: row.last_synchronized_at.map(|at| at.and_utc()),
+            next_sync_at: row.next_sync_at.map(|at| at.and_utc()),
+            lease_expires_at: row.lease_expires_at.map(|at| at.and_utc()),
+            failure_streak: row.failure_streak,
+        })
+    }
+}
+
+/// Which accounts a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct AccountFilter {
+    /// Words that the name holds.
+    pub search: Option<String>,
+    /// Only those with sync enabled, or only those without.
+    pub is_sync_enabled: Option<bool>,
+    /// Only those that this profile sees.
+    pub profile_id: Option<ProfileId>,
+}
+
+/// At most this many accounts are listed.
+const LIST_LIMIT: i64 = 500;
+
+/// The accounts that pass the filter, by name.
+///
+/// # Errors
+/// As any query.
+pub fn list(conn: &mut AnyConn, filter: &AccountFilter) -> Result<Vec<Account>, StoreError> {
+    let mut query = accounts::table
+        .left_join(users::table)
+        .select(account_columns!())
+        .order((accounts::name.asc(), accounts::id.asc()))
+        .limit(LIST_LIMIT)
+        .into_boxed();
+    if let Some(is_enabled) = filter.is_sync_enabled {
+        query = query.filter(accounts::is_sync_enabled.eq(is_enabled));
+    }
+    if let Some(profile_id) = &filter.profile_id {
+        query = query.filter(
+            accounts::id.eq_any(
+                profile_accounts::table
+                    .filter(profile_accounts::profile_id.eq(profile_id.as_str()))
+                    .select(profile_accounts::account_id),
+            ),
+        );
+    }
+    for pattern in search_patterns(filter.search.as_deref().unwrap_or_default()) {
+        query = query.filter(lower(accounts::name.nullable()).like(pattern).escape('\\'));
+    }
+    query.load::<AccountRow>(conn)?.into_iter().map(Account::try_from).collect()
+}
+
+/// The account, if there is one.
+///
+/// # Errors
+/// As any query.
+pub fn find(conn: &mut AnyConn, id: &AccountId) -> Result<Option<Account>, StoreError> {
+    accounts::table
+        .left_join(users::table)
+        .filter(accounts::id.eq(id.as_str()))
+        .select(account_columns!())
+        .first::<AccountRow>(conn)
+        .optional()?
+        .map(Account::try_from)
+        .transpose()
+}
+
+/// The account.
+///
+/// # Errors
+/// `NotFound` when there is none.
+pub fn get(conn: &mut AnyConn, id: &AccountId) -> Result<Account, StoreError> {
+    find(conn, id)?.ok_or(StoreError::NotFound("LinkedIn account"))
+}
+
+/// Identifiers and names of all accounts, by name: for filters.
+///
+/// # Errors
+/// As any query.
+pub fn names(conn: &mut AnyConn) -> Result<Vec<(String, String)>, StoreError> {
+    Ok(accounts::table
+        .order((accounts::name.asc(), accounts::id.asc()))
+        .select((accounts::id, accounts::name))
+        .limit(LIST_LIMIT)
+        .load(conn)?)
+}
+
+/// What hangs on an account.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AccountCounts {
+    /// Lead Gen forms.
+    pub forms: i64,
+    /// Campaigns.
+    pub campaigns: i64,
+    /// Form submissions, test leads included.
+    pub submissions: i64,
+}
+
+/// What hangs on each account, for those that have anything.
+///
+/// # Errors
+/// As any query.
+pub fn counts(conn: &mut AnyConn, ids: &[&AccountId]) -> Result<HashMap<String, AccountCounts>, StoreError> {
+    let ids: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
+    let mut counts: HashMap<String, AccountCounts> = HashMap::new();
+    let forms: Vec<(String, i64)> = lead_forms::table
+        .filter(lead_forms::account_id.eq_any(&ids))
+        .group_by(lead_forms::account_id)
+        .select((lead_forms::account_id, count_star()))
+        .load(conn)?;
+    for (id, count) in forms {
+        counts.entry(id).or_default().forms = count;
+    }
+    let per_campaign: Vec<(String, i64)> = campaigns::table
+        .filter(campaigns::account_id.eq_any(&ids))
+        .group_by(campaigns::account_id)
+        .select((campaigns::account_id, count_star()))
+        .load(conn)?;
+    for (id, count) in per_campaign {
+        counts.entry(id).or_default().campaigns = count;
+    }
+    let submissions: Vec<(String, i64)> = form_submissions::table
+        .filter(form_submissions::account_id.eq_any(&ids))
+        .group_by(form_submissions::account_id)
+        .select((form_submissions::account_id, count_star()))
+        .load(conn)?;
+    for (id, count) in submissions {
+        counts.entry(id).or_default().submissions = count;
+    }
+    Ok(counts)
+}
+
+/// How far one kind of lead of an account is pulled.
+#[derive(Debug, Clone)]
+pub struct StreamState {
+    /// The kind of lead.
+    pub lead_type: LeadType,
+    /// Whether these are test leads.
+    pub is_test: bool,
+    /// Everything submitted up to here is in.
+    pub watermark_at: Option<DateTime<Utc>>,
+    /// Why it stands still, if so.
+    pub failure_reason: Option<FailureReason>,
+}
+
+/// How far each kind of lead of an account is pulled.
+///
+/// # Errors
+/// As any query.
+pub fn streams(conn: &mut AnyConn, id: &AccountId) -> Result<Vec<StreamState>, StoreError> {
+    let rows: Vec<(String, bool, Option<NaiveDateTime>, Option<String>)> = account_streams::table
+        .filter(account_streams::account_id.eq(id.as_str()))
+        .order((account_streams::lead_type.asc(), account_streams::is_test.asc()))
+        .select((
+            account_streams::lead_type,
+            account_streams::is_test,
+            account_streams::watermark_at,
+            account_streams::failure_reason,
+        ))
+        .load(conn)?;
+    let cells = Cells {
+        table: "account_streams",
+        id: id.as_str(),
+    };
+    rows.into_iter()
+        .map(|(lead_type, is_test, watermark_at, reason)| {
+            Ok(StreamState {
+                lead_type: cells.word("lead_type", &lead_type)?,
+                is_test,
+                watermark_at: watermark_at.map(|at| at.and_utc()),
+                failure_reason: cells.optional("failure_reason", reason.as_deref())?,
+            })
+        })
+        .collect()
+}
+
+/// Whether this person has a profile that sees the account.
+///
+/// # Errors
+/// As any query.
+pub fn is_seen_by(conn: &mut AnyConn, id: &AccountId, user_id: &UserId) -> Result<bool, StoreError> {
+    use super::schema::linkedin_user_profiles;
+    let seen: i64 = profile_accounts::table
+        .inner_join(linkedin_user_profiles::table)
+        .filter(profile_accounts::account_id.eq(id.as_str()))
+        .filter(linkedin_user_profiles::user_id.eq(user_id.as_str()))
+        .count()
+        .get_result(conn)?;
+    Ok(seen > 0)
+}
+
+/// Saves what people decide about an account. Switching it on makes it due now.
+///
+/// # Errors
+/// `NotFound` when it is gone; `InUse` when the owner is no user.
+pub fn save(
+    conn: &mut AnyConn,
+    id: &AccountId,
+    is_sync_enabled: bool,
+    default_lead_owner_id: Option<&UserId>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let before = get(conn, id)?;
+    let form_sync_status = match (before.is_sync_enabled, is_sync_enabled) {
+        (false, true) => FormSyncStatus::PendingSynchronization,
+        (true, false) => FormSyncStatus::NotSyncing,
+        _ => before.form_sync_status,
+    };
+    let next_sync_at = match (before.is_sync_enabled, is_sync_enabled) {
+        (false, true) => Some(now),
+        _ => before.next_sync_at,
+    };
+    diesel::update(accounts::table.filter(accounts::id.eq(id.as_str())))
+        .set((
+            accounts::is_sync_enabled.eq(is_sync_enabled),
+            accounts::default_lead_owner_id.eq(default_lead_owner_id.map(UserId::as_str)),
+            accounts::form_sync_status.eq(form_sync_status.as_str()),
+            accounts::next_sync_at.eq(next_sync_at.map(|at| at.naive_utc())),
+            accounts::updated_at.eq(now.naive_utc()),
+            accounts::lock_version.eq(accounts::lock_version + 1),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Makes an account due now because somebody asked.
+///
+/// # Errors
+/// `Rule` when its sync is switched off.
+pub fn request_sync(conn: &mut AnyConn, id: &AccountId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    if !get(conn, id)?.is_sync_enabled {
+        return Err(StoreError::Rule(
+            "Sync is switched off for this account. Switch “Sync enabled” on first.".to_owned(),
+        ));
+    }
+    diesel::update(accounts::table.filter(accounts::id.eq(id.as_str())))
+        .set((
+            accounts::next_sync_at.eq(Some(now.naive_utc())),
+            accounts::requested_trigger.eq(Some(RunTrigger::Manual.as_str())),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
