@@ -8,7 +8,8 @@ use diesel::prelude::*;
 
 use super::columns::{Cells, lower, search_patterns};
 use super::schema::{
-    account_streams, campaigns, form_submissions, lead_forms, linkedin_accounts as accounts, profile_accounts, users,
+    account_streams, campaigns, form_submissions, lead_forms, linkedin_accounts as accounts,
+    profile_accounts, users,
 };
 use super::{AnyConn, StoreError};
 use crate::domain::account::{CampaignSyncStatus, FormSyncStatus, LeadType, OwnerType};
@@ -126,14 +127,18 @@ impl TryFrom<AccountRow> for Account {
             table: "linkedin_accounts",
             id: &row.id,
         };
-        let owner_id = cells.optional("default_lead_owner_id", row.default_lead_owner_id.as_deref())?;
+        let owner_id = cells.optional(
+            "default_lead_owner_id",
+            row.default_lead_owner_id.as_deref(),
+        )?;
         Ok(Self {
             id: cells.word("id", &row.id)?,
             owner_type: cells.word("owner_type", &row.owner_type)?,
             form_sync_status: cells.word("form_sync_status", &row.form_sync_status)?,
             campaign_sync_status: cells.word("campaign_sync_status", &row.campaign_sync_status)?,
             failure_reason: cells.optional("failure_reason", row.failure_reason.as_deref())?,
-            requested_trigger: cells.optional("requested_trigger", row.requested_trigger.as_deref())?,
+            requested_trigger: cells
+                .optional("requested_trigger", row.requested_trigger.as_deref())?,
             default_lead_owner: owner_id.zip(row.owner_name),
             linkedin_id: row.linkedin_id,
             name: row.name,
@@ -193,7 +198,11 @@ pub fn list(conn: &mut AnyConn, filter: &AccountFilter) -> Result<Vec<Account>, 
     for pattern in search_patterns(filter.search.as_deref().unwrap_or_default()) {
         query = query.filter(lower(accounts::name.nullable()).like(pattern).escape('\\'));
     }
-    query.load::<AccountRow>(conn)?.into_iter().map(Account::try_from).collect()
+    query
+        .load::<AccountRow>(conn)?
+        .into_iter()
+        .map(Account::try_from)
+        .collect()
 }
 
 /// The account, if there is one.
@@ -246,7 +255,10 @@ pub struct AccountCounts {
 ///
 /// # Errors
 /// As any query.
-pub fn counts(conn: &mut AnyConn, ids: &[&AccountId]) -> Result<HashMap<String, AccountCounts>, StoreError> {
+pub fn counts(
+    conn: &mut AnyConn,
+    ids: &[&AccountId],
+) -> Result<HashMap<String, AccountCounts>, StoreError> {
     let ids: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
     let mut counts: HashMap<String, AccountCounts> = HashMap::new();
     let forms: Vec<(String, i64)> = lead_forms::table
@@ -296,7 +308,10 @@ pub struct StreamState {
 pub fn streams(conn: &mut AnyConn, id: &AccountId) -> Result<Vec<StreamState>, StoreError> {
     let rows: Vec<(String, bool, Option<NaiveDateTime>, Option<String>)> = account_streams::table
         .filter(account_streams::account_id.eq(id.as_str()))
-        .order((account_streams::lead_type.asc(), account_streams::is_test.asc()))
+        .order((
+            account_streams::lead_type.asc(),
+            account_streams::is_test.asc(),
+        ))
         .select((
             account_streams::lead_type,
             account_streams::is_test,
@@ -324,7 +339,11 @@ pub fn streams(conn: &mut AnyConn, id: &AccountId) -> Result<Vec<StreamState>, S
 ///
 /// # Errors
 /// As any query.
-pub fn is_seen_by(conn: &mut AnyConn, id: &AccountId, user_id: &UserId) -> Result<bool, StoreError> {
+pub fn is_seen_by(
+    conn: &mut AnyConn,
+    id: &AccountId,
+    user_id: &UserId,
+) -> Result<bool, StoreError> {
     use super::schema::linkedin_user_profiles;
     let seen: i64 = profile_accounts::table
         .inner_join(linkedin_user_profiles::table)
@@ -373,7 +392,11 @@ pub fn save(
 ///
 /// # Errors
 /// `Rule` when its sync is switched off.
-pub fn request_sync(conn: &mut AnyConn, id: &AccountId, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub fn request_sync(
+    conn: &mut AnyConn,
+    id: &AccountId,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
     if !get(conn, id)?.is_sync_enabled {
         return Err(StoreError::Rule(
             "Sync is switched off for this account. Switch “Sync enabled” on first.".to_owned(),

@@ -7,8 +7,8 @@ use diesel::prelude::*;
 
 use super::columns::{Cells, lower, search_patterns};
 use super::schema::{
-    linkedin_accounts, linkedin_tokens, linkedin_user_profiles as profiles, oauth_states, organizations,
-    pending_authorizations, profile_accounts, users,
+    linkedin_accounts, linkedin_tokens, linkedin_user_profiles as profiles, oauth_states,
+    organizations, pending_authorizations, profile_accounts, users,
 };
 use super::{AnyConn, StoreError};
 use crate::domain::ids::{AccountId, OrganizationId, ProfileId, UserId};
@@ -210,7 +210,9 @@ pub fn list(conn: &mut AnyConn, filter: &ProfileFilter) -> Result<Vec<Profile>, 
             lower(profiles::name.nullable())
                 .like(pattern.clone())
                 .escape('\\')
-                .or(lower(users::name.nullable()).like(pattern.clone()).escape('\\'))
+                .or(lower(users::name.nullable())
+                    .like(pattern.clone())
+                    .escape('\\'))
                 .or(lower(profiles::member_name).like(pattern).escape('\\')),
         );
     }
@@ -249,9 +251,13 @@ pub fn of_account(conn: &mut AnyConn, account_id: &AccountId) -> Result<Vec<Prof
     let rows: Vec<ProfileRow> = profiles::table
         .inner_join(users::table.on(users::id.eq(profiles::user_id)))
         .left_join(organizations::table)
-        .filter(profiles::id.eq_any(
-            profile_accounts::table.filter(profile_accounts::account_id.eq(account_id.as_str())).select(profile_accounts::profile_id),
-        ))
+        .filter(
+            profiles::id.eq_any(
+                profile_accounts::table
+                    .filter(profile_accounts::account_id.eq(account_id.as_str()))
+                    .select(profile_accounts::profile_id),
+            ),
+        )
         .select(profile_columns!())
         .order((profiles::name_key.asc(), profiles::id.asc()))
         .limit(LIST_LIMIT)
@@ -283,21 +289,27 @@ fn complete(conn: &mut AnyConn, rows: Vec<ProfileRow>) -> Result<Vec<Profile>, S
             pending_authorizations::created_at,
         ))
         .load(conn)?;
-    let authorizers: Vec<&String> = rows.iter().filter_map(|row| row.authorized_by.as_ref()).collect();
+    let authorizers: Vec<&String> = rows
+        .iter()
+        .filter_map(|row| row.authorized_by.as_ref())
+        .collect();
     let names: HashMap<String, String> = users::table
         .filter(users::id.eq_any(authorizers))
         .select((users::id, users::name))
         .load::<(String, String)>(conn)?
         .into_iter()
         .collect();
-    let mut tokens: HashMap<String, TokenRow> =
-        tokens.into_iter().map(|row| (row.profile_id.clone(), row)).collect();
+    let mut tokens: HashMap<String, TokenRow> = tokens
+        .into_iter()
+        .map(|row| (row.profile_id.clone(), row))
+        .collect();
     let pending: HashMap<String, NaiveDateTime> = pending.into_iter().collect();
     rows.into_iter()
         .map(|row| {
             let mut profile = Profile::try_from(row)?;
             profile.token = tokens.remove(profile.id.as_str()).map(TokenFacts::from);
-            profile.confirmation_pending_since = pending.get(profile.id.as_str()).map(NaiveDateTime::and_utc);
+            profile.confirmation_pending_since =
+                pending.get(profile.id.as_str()).map(NaiveDateTime::and_utc);
             profile.authorized_by = profile.authorized_by.and_then(|id| names.get(&id).cloned());
             Ok(profile)
         })
@@ -352,7 +364,7 @@ pub fn insert(
         .values((
             profiles::id.eq(id.as_str()),
             profiles::name.eq(name),
-            profiles::name_key.eq(normalise::text(name)),
+            profiles::name_key.eq(normalise::text(name).unwrap_or_default()),
             profiles::user_id.eq(owner_id.as_str()),
             profiles::authorization_status.eq(Authorization::NotAuthorized.as_str()),
             profiles::sync_status.eq(ProfileSyncStatus::NotSyncing.as_str()),
@@ -382,7 +394,7 @@ pub fn rename(
         .filter(profiles::lock_version.eq(lock_version))
         .set((
             profiles::name.eq(name),
-            profiles::name_key.eq(normalise::text(name)),
+            profiles::name_key.eq(normalise::text(name).unwrap_or_default()),
             profiles::updated_at.eq(now.naive_utc()),
             profiles::lock_version.eq(lock_version + 1),
         ))
@@ -414,7 +426,11 @@ pub fn delete(conn: &mut AnyConn, id: &ProfileId) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// As any query.
-pub fn request_sync(conn: &mut AnyConn, id: &ProfileId, now: DateTime<Utc>) -> Result<usize, StoreError> {
+pub fn request_sync(
+    conn: &mut AnyConn,
+    id: &ProfileId,
+    now: DateTime<Utc>,
+) -> Result<usize, StoreError> {
     let at = Some(now.naive_utc());
     diesel::update(profiles::table.filter(profiles::id.eq(id.as_str())))
         .set(profiles::next_sync_at.eq(at))
@@ -437,7 +453,9 @@ impl Profile {
     /// Whether it may be deleted: never authorised.
     #[must_use]
     pub fn is_deletable(&self) -> bool {
-        self.authorized_at.is_none() && self.token.is_none() && self.confirmation_pending_since.is_none()
+        self.authorized_at.is_none()
+            && self.token.is_none()
+            && self.confirmation_pending_since.is_none()
     }
 
     /// Whether the sync can read through it now.
@@ -445,6 +463,9 @@ impl Profile {
     pub fn can_sync(&self) -> bool {
         self.token.is_some()
             && self.organization_confirmed_at.is_some()
-            && matches!(self.authorization, Authorization::Authorized | Authorization::Reauthorizing)
+            && matches!(
+                self.authorization,
+                Authorization::Authorized | Authorization::Reauthorizing
+            )
     }
 }
