@@ -57,6 +57,11 @@ impl Cells<'_> {
     }
 }
 
+/// Parses the identifier of a row.
+pub(crate) fn id<T: std::str::FromStr>(table: &'static str, text: &str) -> Result<T, StoreError> {
+    Cells { table, id: text }.word("id", text)
+}
+
 /// A count that stops at [`COUNT_LIMIT`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BoundedCount {

@@ -96,7 +96,7 @@ pub fn claim_profile(
         ))
         .execute(conn)?;
         if won == 1 {
-            let profile: ProfileId = super::columns::id("linkedin_user_profiles", id)?;
+            let profile: ProfileId = super::columns::id("linkedin_user_profiles", &id)?;
             abandon_runs(conn, at, sync_runs::profile_id.eq(profile.as_str()))?;
             let lease = Lease {
                 on: Leased::Profile(profile),
@@ -163,15 +163,10 @@ pub fn claim_account(
         ))
         .execute(conn)?;
         if won == 1 {
-            let account: AccountId = super::columns::id("linkedin_accounts", id)?;
+            let account: AccountId = super::columns::id("linkedin_accounts", &id)?;
             abandon_runs(conn, at, sync_runs::account_id.eq(account.as_str()))?;
             let trigger = match requested {
-                Some(word) => super::columns::word(
-                    "linkedin_accounts",
-                    "requested_trigger",
-                    account.as_str(),
-                    &word,
-                )?,
+                Some(word) => super::columns::Cells { table: "linkedin_accounts", id: account.as_str() }.word("requested_trigger", &word)?,
                 None => RunTrigger::Scheduled,
             };
             let lease = Lease {
@@ -459,7 +454,7 @@ pub fn claimed_account(conn: &mut AnyConn, id: &AccountId) -> Result<ClaimedAcco
         .load(conn)?;
     Ok(ClaimedAccount {
         id: id.clone(),
-        owner_type: super::columns::word("linkedin_accounts", "owner_type", id.as_str(), &owner_type)?,
+        owner_type: super::columns::Cells { table: "linkedin_accounts", id: id.as_str() }.word("owner_type", &owner_type)?,
         linkedin_id,
         name,
         failure_streak,
@@ -468,7 +463,7 @@ pub fn claimed_account(conn: &mut AnyConn, id: &AccountId) -> Result<ClaimedAcco
             .into_iter()
             .map(|(profile, roles)| {
                 Ok((
-                    super::columns::id("profile_accounts", profile)?,
+                    super::columns::id("profile_accounts", &profile)?,
                     roles.split(',').filter(|r| !r.is_empty()).map(str::to_owned).collect(),
                 ))
             })

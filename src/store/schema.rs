@@ -434,9 +434,7 @@ diesel::table! {
         window_end_at -> Nullable<Timestamp>,
         window_offset -> BigInt,
         window_touched_at -> Nullable<Timestamp>,
-        window_max_submitted_at -> Nullable<Timestamp>,
         last_sweep_at -> Nullable<Timestamp>,
-        is_sweep -> Bool,
         failure_reason -> Nullable<Text>,
     }
 }

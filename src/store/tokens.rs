@@ -329,7 +329,7 @@ pub fn find_pending(conn: &mut AnyConn, profile: &ProfileId) -> Result<Option<Pe
         .optional()?;
     row.map(|(user, access, ends, refresh, refresh_ends, scopes, urn, name, created)| {
         Ok(Pending {
-            user_id: super::columns::id("pending_authorizations", user)?,
+            user_id: super::columns::id("pending_authorizations", &user)?,
             tokens: SealedTokens {
                 access_token: access,
                 access_token_expires_at: ends.and_utc(),
@@ -469,8 +469,8 @@ pub fn find_state(conn: &mut AnyConn, hash: &str) -> Result<Option<OauthState>, 
         Ok(OauthState {
             state_hash,
             session_binding,
-            user_id: super::columns::id("oauth_states", user)?,
-            profile_id: super::columns::id("oauth_states", profile)?,
+            user_id: super::columns::id("oauth_states", &user)?,
+            profile_id: super::columns::id("oauth_states", &profile)?,
             expires_at: expires.and_utc(),
             consumed_at: consumed.map(|at| at.and_utc()),
         })

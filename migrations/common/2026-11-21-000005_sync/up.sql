@@ -8,9 +8,7 @@ CREATE TABLE account_streams (
     window_end_at TIMESTAMP,
     window_offset BIGINT NOT NULL,
     window_touched_at TIMESTAMP,
-    window_max_submitted_at TIMESTAMP,
     last_sweep_at TIMESTAMP,
-    is_sweep BOOLEAN NOT NULL,
     failure_reason TEXT,
     PRIMARY KEY (account_id, lead_type, is_test)
 );
