@@ -83,7 +83,9 @@ pub fn save_accounts(
             a::updated_at.eq(at),
         );
         let id = if let Some(id) = ids.get(&key) {
-            diesel::update(a::table.filter(a::id.eq(id))).set(facts).execute(conn)?;
+            diesel::update(a::table.filter(a::id.eq(id)))
+                .set(facts)
+                .execute(conn)?;
             id.clone()
         } else {
             let id = new_id();
@@ -114,7 +116,11 @@ pub fn save_accounts(
             l::last_seen_at.eq(at),
         );
         each!(conn, |c| diesel::insert_into(l::table)
-            .values((l::profile_id.eq(profile.as_str()), l::account_id.eq(&id), link.clone()))
+            .values((
+                l::profile_id.eq(profile.as_str()),
+                l::account_id.eq(&id),
+                link.clone()
+            ))
             .on_conflict((l::profile_id, l::account_id))
             .do_update()
             .set(link)
@@ -223,7 +229,9 @@ pub fn save_forms(
         let id = match known.get(&form.linkedin_id) {
             Some(id) => {
                 if form.is_current {
-                    diesel::update(f::table.filter(f::id.eq(id))).set(facts).execute(conn)?;
+                    diesel::update(f::table.filter(f::id.eq(id)))
+                        .set(facts)
+                        .execute(conn)?;
                 }
                 id.clone()
             }
@@ -242,7 +250,9 @@ pub fn save_forms(
                 id
             }
         };
-        let Some((number, content, raw)) = &form.version else { continue };
+        let Some((number, content, raw)) = &form.version else {
+            continue;
+        };
         if known_versions.contains(&(id.clone(), *number)) {
             continue;
         }
@@ -323,7 +333,10 @@ pub fn versions(
         .load(conn)?;
     rows.into_iter()
         .map(|(form, number, id, content)| {
-            let cells = Cells { table: "lead_form_versions", id: &id };
+            let cells = Cells {
+                table: "lead_form_versions",
+                id: &id,
+            };
             Ok(((form, number), cells.json("content", &content)?))
         })
         .collect()
@@ -401,7 +414,10 @@ pub fn save_campaigns(
                 account_id: account.as_str(),
                 linkedin_id: campaign.linkedin_id,
                 campaign_group_linkedin_id: campaign.group.as_ref().map(|(id, _)| *id),
-                campaign_group_name: campaign.group.as_ref().and_then(|(_, name)| name.as_deref()),
+                campaign_group_name: campaign
+                    .group
+                    .as_ref()
+                    .and_then(|(_, name)| name.as_deref()),
                 name: &campaign.name,
                 campaign_type: campaign.campaign_type.as_deref(),
                 linkedin_status: campaign.linkedin_status.as_deref(),
@@ -558,12 +574,18 @@ pub fn save_account_states(
     let at = now.naive_utc();
     if let Some(form) = states.form {
         diesel::update(a::table.filter(a::id.eq(account.as_str())))
-            .set((a::form_sync_status.eq(form.as_str()), a::last_form_sync_at.eq(at)))
+            .set((
+                a::form_sync_status.eq(form.as_str()),
+                a::last_form_sync_at.eq(at),
+            ))
             .execute(conn)?;
     }
     if let Some(campaign) = states.campaign {
         diesel::update(a::table.filter(a::id.eq(account.as_str())))
-            .set((a::campaign_sync_status.eq(campaign.as_str()), a::last_campaign_sync_at.eq(at)))
+            .set((
+                a::campaign_sync_status.eq(campaign.as_str()),
+                a::last_campaign_sync_at.eq(at),
+            ))
             .execute(conn)?;
     }
     Ok(())

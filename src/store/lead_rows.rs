@@ -139,10 +139,12 @@ impl OriginRow {
             latest_submission_id: lead.latest_submission_id.clone().map(String::from),
             latest_submitted_at: lead.latest_submitted_at.map(|at| at.naive_utc()),
             submission_count: lead.submission_count,
-            provenance: serde_json::to_string(&lead.provenance).map_err(|_| StoreError::Corrupt {
-                table: "lead_origins",
-                column: "provenance",
-                id: lead.id.as_str().to_owned(),
+            provenance: serde_json::to_string(&lead.provenance).map_err(|_| {
+                StoreError::Corrupt {
+                    table: "lead_origins",
+                    column: "provenance",
+                    id: lead.id.as_str().to_owned(),
+                }
             })?,
         })
     }
@@ -151,8 +153,14 @@ impl OriginRow {
 /// Joins the two rows to a lead.
 pub(super) fn lead(mut row: LeadRow, origin: OriginRow) -> Result<Lead, StoreError> {
     let values = row.take_values()?;
-    let cells = Cells { table: "leads", id: &row.id };
-    let origins = Cells { table: "lead_origins", id: &row.id };
+    let cells = Cells {
+        table: "leads",
+        id: &row.id,
+    };
+    let origins = Cells {
+        table: "lead_origins",
+        id: &row.id,
+    };
     Ok(Lead {
         id: cells.word("id", &row.id)?,
         values,
@@ -165,8 +173,10 @@ pub(super) fn lead(mut row: LeadRow, origin: OriginRow) -> Result<Lead, StoreErr
         updated_at: row.updated_at.and_utc(),
         first_submission_id: origins
             .optional("first_submission_id", origin.first_submission_id.as_deref())?,
-        latest_submission_id: origins
-            .optional("latest_submission_id", origin.latest_submission_id.as_deref())?,
+        latest_submission_id: origins.optional(
+            "latest_submission_id",
+            origin.latest_submission_id.as_deref(),
+        )?,
         latest_submitted_at: origin.latest_submitted_at.map(|at| at.and_utc()),
         submission_count: origin.submission_count,
         account_id: origins.optional("account_id", origin.account_id.as_deref())?,

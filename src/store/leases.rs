@@ -85,9 +85,10 @@ pub fn claim_profile(
             return Ok(None);
         };
         let won = diesel::update(
-            p::table.filter(p::id.eq(&id)).filter(p::lease_term.eq(term)).filter(
-                p::lease_expires_at.is_null().or(p::lease_expires_at.le(at)),
-            ),
+            p::table
+                .filter(p::id.eq(&id))
+                .filter(p::lease_term.eq(term))
+                .filter(p::lease_expires_at.is_null().or(p::lease_expires_at.le(at))),
         )
         .set((
             p::lease_owner.eq(owner),
@@ -125,19 +126,21 @@ pub fn claim_account(
     filter: &ClaimFilter,
 ) -> Result<Option<Lease>, StoreError> {
     use linkedin_accounts as a;
+    use linkedin_user_profiles as p;
+    let mut authorized: Vec<String> = p::table
+        .inner_join(linkedin_tokens::table)
+        .filter(p::authorization_status.eq(Authorization::Authorized.as_str()))
+        .select(p::id)
+        .load(conn)?;
+    if let Some(profile) = &filter.profile {
+        authorized.retain(|id| id == profile.as_str());
+    }
     for _ in 0..5 {
         let now = database_now(conn)?;
         let at = now.naive_utc();
-        let mut readable = profile_accounts::table
-            .inner_join(linkedin_user_profiles::table.inner_join(linkedin_tokens::table))
-            .filter(
-                linkedin_user_profiles::authorization_status.eq(Authorization::Authorized.as_str()),
-            )
-            .select(profile_accounts::account_id)
-            .into_boxed();
-        if let Some(profile) = &filter.profile {
-            readable = readable.filter(profile_accounts::profile_id.eq(profile.as_str().to_owned()));
-        }
+        let readable = profile_accounts::table
+            .filter(profile_accounts::profile_id.eq_any(&authorized))
+            .select(profile_accounts::account_id);
         let candidate: Option<(String, i64, Option<String>)> = a::table
             .filter(a::is_sync_enabled.eq(true))
             .filter(a::next_sync_at.le(at))
@@ -151,9 +154,10 @@ pub fn claim_account(
             return Ok(None);
         };
         let won = diesel::update(
-            a::table.filter(a::id.eq(&id)).filter(a::lease_term.eq(term)).filter(
-                a::lease_expires_at.is_null().or(a::lease_expires_at.le(at)),
-            ),
+            a::table
+                .filter(a::id.eq(&id))
+                .filter(a::lease_term.eq(term))
+                .filter(a::lease_expires_at.is_null().or(a::lease_expires_at.le(at))),
         )
         .set((
             a::lease_owner.eq(owner),
@@ -166,7 +170,11 @@ pub fn claim_account(
             let account: AccountId = super::columns::id("linkedin_accounts", &id)?;
             abandon_runs(conn, at, sync_runs::account_id.eq(account.as_str()))?;
             let trigger = match requested {
-                Some(word) => super::columns::Cells { table: "linkedin_accounts", id: account.as_str() }.word("requested_trigger", &word)?,
+                Some(word) => super::columns::Cells {
+                    table: "linkedin_accounts",
+                    id: account.as_str(),
+                }
+                .word("requested_trigger", &word)?,
                 None => RunTrigger::Scheduled,
             };
             let lease = Lease {
@@ -202,8 +210,7 @@ where
     .set((
         sync_runs::status.eq(RunStatus::Abandoned.as_str()),
         sync_runs::finished_at.eq(at),
-        sync_runs::failure_reason
-            .eq(crate::domain::sync::FailureReason::LeaseLost.as_str()),
+        sync_runs::failure_reason.eq(crate::domain::sync::FailureReason::LeaseLost.as_str()),
     ))
     .execute(conn)?;
     Ok(())
@@ -272,7 +279,11 @@ pub fn fence(conn: &mut AnyConn, lease: &Lease) -> Result<(), StoreError> {
             .execute(conn)?
         }
     };
-    if held == 1 { Ok(()) } else { Err(StoreError::LeaseLost) }
+    if held == 1 {
+        Ok(())
+    } else {
+        Err(StoreError::LeaseLost)
+    }
 }
 
 /// What one run has done so far; added to the run's row as it goes.
@@ -353,7 +364,8 @@ pub fn release(conn: &mut AnyConn, lease: &Lease, end: &RunEnd) -> Result<(), St
     let reason = end.failure.as_ref().map(|(reason, _)| reason.as_str());
     let detail = end.failure.as_ref().map(|(_, detail)| detail.as_str());
     let failed = matches!(end.status, RunStatus::Failed | RunStatus::PartlyFailed);
-    let succeeded_at = (end.status == RunStatus::Succeeded || end.status == RunStatus::PartlyFailed)
+    let succeeded_at = (end.status == RunStatus::Succeeded
+        || end.status == RunStatus::PartlyFailed)
         .then(|| now.naive_utc());
     diesel::update(sync_runs::table.filter(sync_runs::id.eq(lease.run_id.as_str())))
         .set((
@@ -382,7 +394,10 @@ pub fn release(conn: &mut AnyConn, lease: &Lease, end: &RunEnd) -> Result<(), St
                     .execute(conn)?;
             } else {
                 diesel::update(p::table.filter(p::id.eq(id.as_str())))
-                    .set((p::failure_streak.eq(0), p::last_synchronized_at.eq(succeeded_at)))
+                    .set((
+                        p::failure_streak.eq(0),
+                        p::last_synchronized_at.eq(succeeded_at),
+                    ))
                     .execute(conn)?;
             }
         }
@@ -401,12 +416,18 @@ pub fn release(conn: &mut AnyConn, lease: &Lease, end: &RunEnd) -> Result<(), St
                 .set(a::next_sync_at.eq(next))
                 .execute(conn)?;
             if failed {
-                diesel::update(row()).set(a::failure_streak.eq(a::failure_streak + 1)).execute(conn)?;
+                diesel::update(row())
+                    .set(a::failure_streak.eq(a::failure_streak + 1))
+                    .execute(conn)?;
             } else {
-                diesel::update(row()).set(a::failure_streak.eq(0)).execute(conn)?;
+                diesel::update(row())
+                    .set(a::failure_streak.eq(0))
+                    .execute(conn)?;
             }
             if let Some(at) = succeeded_at {
-                diesel::update(row()).set(a::last_synchronized_at.eq(at)).execute(conn)?;
+                diesel::update(row())
+                    .set(a::last_synchronized_at.eq(at))
+                    .execute(conn)?;
             }
         }
     }
@@ -441,7 +462,13 @@ pub fn claimed_account(conn: &mut AnyConn, id: &AccountId) -> Result<ClaimedAcco
     type Row = (String, i64, String, i64, Option<NaiveDateTime>);
     let (owner_type, linkedin_id, name, failure_streak, last_campaign): Row = a::table
         .filter(a::id.eq(id.as_str()))
-        .select((a::owner_type, a::linkedin_id, a::name, a::failure_streak, a::last_campaign_sync_at))
+        .select((
+            a::owner_type,
+            a::linkedin_id,
+            a::name,
+            a::failure_streak,
+            a::last_campaign_sync_at,
+        ))
         .first(conn)
         .optional()?
         .ok_or(StoreError::NotFound("LinkedIn account"))?;
@@ -449,12 +476,19 @@ pub fn claimed_account(conn: &mut AnyConn, id: &AccountId) -> Result<ClaimedAcco
         .inner_join(linkedin_user_profiles::table.inner_join(linkedin_tokens::table))
         .filter(profile_accounts::account_id.eq(id.as_str()))
         .filter(linkedin_user_profiles::authorization_status.eq(Authorization::Authorized.as_str()))
-        .order((profile_accounts::page_roles.desc(), linkedin_user_profiles::id.asc()))
+        .order((
+            profile_accounts::page_roles.desc(),
+            linkedin_user_profiles::id.asc(),
+        ))
         .select((linkedin_user_profiles::id, profile_accounts::page_roles))
         .load(conn)?;
     Ok(ClaimedAccount {
         id: id.clone(),
-        owner_type: super::columns::Cells { table: "linkedin_accounts", id: id.as_str() }.word("owner_type", &owner_type)?,
+        owner_type: super::columns::Cells {
+            table: "linkedin_accounts",
+            id: id.as_str(),
+        }
+        .word("owner_type", &owner_type)?,
         linkedin_id,
         name,
         failure_streak,
@@ -464,7 +498,11 @@ pub fn claimed_account(conn: &mut AnyConn, id: &AccountId) -> Result<ClaimedAcco
             .map(|(profile, roles)| {
                 Ok((
                     super::columns::id("profile_accounts", &profile)?,
-                    roles.split(',').filter(|r| !r.is_empty()).map(str::to_owned).collect(),
+                    roles
+                        .split(',')
+                        .filter(|r| !r.is_empty())
+                        .map(str::to_owned)
+                        .collect(),
                 ))
             })
             .collect::<Result<_, StoreError>>()?,

@@ -3,11 +3,17 @@
 pub mod accounts;
 pub mod columns;
 mod connection;
+pub mod directory;
 mod error;
+pub mod intake;
+pub mod lead_rows;
+pub mod leases;
 mod migrations;
 pub mod profiles;
 pub mod schema;
 pub mod status;
+pub mod streams;
+pub mod tokens;
 
 use std::sync::Arc;
 

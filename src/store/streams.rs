@@ -150,7 +150,11 @@ pub fn blocks(
     rows.into_iter()
         .map(|(endpoint, profile, until)| {
             let profile = Some(profile.as_str()).filter(|text| !text.is_empty());
-            let id = Cells { table: "endpoint_blocks", id: &endpoint }.optional("profile_id", profile)?;
+            let id = Cells {
+                table: "endpoint_blocks",
+                id: &endpoint,
+            }
+            .optional("profile_id", profile)?;
             Ok((endpoint.clone(), id, until.and_utc()))
         })
         .collect()

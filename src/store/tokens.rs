@@ -51,7 +51,10 @@ type TokenRow = (
 );
 
 fn scopes_of(text: &str) -> Vec<String> {
-    text.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect()
+    text.split(' ')
+        .filter(|scope| !scope.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The tokens of a profile.
@@ -73,17 +76,19 @@ pub fn find(conn: &mut AnyConn, profile: &ProfileId) -> Result<Option<StoredToke
         ))
         .first(conn)
         .optional()?;
-    Ok(row.map(|(access, ends, refresh, refresh_ends, scopes, issued, version)| StoredTokens {
-        sealed: SealedTokens {
-            access_token: access,
-            access_token_expires_at: ends.and_utc(),
-            refresh_token: refresh,
-            refresh_token_expires_at: refresh_ends.map(|at| at.and_utc()),
-            scopes: scopes_of(&scopes),
+    Ok(row.map(
+        |(access, ends, refresh, refresh_ends, scopes, issued, version)| StoredTokens {
+            sealed: SealedTokens {
+                access_token: access,
+                access_token_expires_at: ends.and_utc(),
+                refresh_token: refresh,
+                refresh_token_expires_at: refresh_ends.map(|at| at.and_utc()),
+                scopes: scopes_of(&scopes),
+            },
+            issued_at: issued.and_utc(),
+            version,
         },
-        issued_at: issued.and_utc(),
-        version,
-    }))
+    ))
 }
 
 /// Takes the right to refresh this issue of the token; `false` when another replica has it or has refreshed already.
@@ -117,7 +122,11 @@ pub fn claim_refresh(
 ///
 /// # Errors
 /// As any query.
-pub fn give_up_refresh(conn: &mut AnyConn, profile: &ProfileId, version: i64) -> Result<(), StoreError> {
+pub fn give_up_refresh(
+    conn: &mut AnyConn,
+    profile: &ProfileId,
+    version: i64,
+) -> Result<(), StoreError> {
     use linkedin_tokens as t;
     diesel::update(
         t::table
@@ -189,11 +198,16 @@ pub fn expire(
 ///
 /// # Errors
 /// As any query.
-pub fn disconnect(conn: &mut AnyConn, profile: &ProfileId, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub fn disconnect(
+    conn: &mut AnyConn,
+    profile: &ProfileId,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
     diesel::delete(linkedin_tokens::table.filter(linkedin_tokens::profile_id.eq(profile.as_str())))
         .execute(conn)?;
     diesel::delete(
-        pending_authorizations::table.filter(pending_authorizations::profile_id.eq(profile.as_str())),
+        pending_authorizations::table
+            .filter(pending_authorizations::profile_id.eq(profile.as_str())),
     )
     .execute(conn)?;
     set_unauthorized(conn, profile, Authorization::NotAuthorized, None, now)
@@ -273,7 +287,11 @@ pub struct Pending {
 ///
 /// # Errors
 /// As any query.
-pub fn save_pending(conn: &mut AnyConn, profile: &ProfileId, pending: &Pending) -> Result<(), StoreError> {
+pub fn save_pending(
+    conn: &mut AnyConn,
+    profile: &ProfileId,
+    pending: &Pending,
+) -> Result<(), StoreError> {
     use pending_authorizations as p;
     diesel::delete(p::table.filter(p::profile_id.eq(profile.as_str()))).execute(conn)?;
     diesel::insert_into(p::table)
@@ -283,8 +301,10 @@ pub fn save_pending(conn: &mut AnyConn, profile: &ProfileId, pending: &Pending) 
             p::access_token.eq(&pending.tokens.access_token),
             p::access_token_expires_at.eq(pending.tokens.access_token_expires_at.naive_utc()),
             p::refresh_token.eq(pending.tokens.refresh_token.as_ref()),
-            p::refresh_token_expires_at
-                .eq(pending.tokens.refresh_token_expires_at.map(|at| at.naive_utc())),
+            p::refresh_token_expires_at.eq(pending
+                .tokens
+                .refresh_token_expires_at
+                .map(|at| at.naive_utc())),
             p::scopes.eq(pending.tokens.scopes.join(" ")),
             p::member_urn.eq(pending.member_urn.as_deref()),
             p::member_name.eq(pending.member_name.as_deref()),
@@ -310,7 +330,10 @@ type PendingRow = (
 ///
 /// # Errors
 /// As any query.
-pub fn find_pending(conn: &mut AnyConn, profile: &ProfileId) -> Result<Option<Pending>, StoreError> {
+pub fn find_pending(
+    conn: &mut AnyConn,
+    profile: &ProfileId,
+) -> Result<Option<Pending>, StoreError> {
     use pending_authorizations as p;
     let row: Option<PendingRow> = p::table
         .filter(p::profile_id.eq(profile.as_str()))
@@ -327,21 +350,23 @@ pub fn find_pending(conn: &mut AnyConn, profile: &ProfileId) -> Result<Option<Pe
         ))
         .first(conn)
         .optional()?;
-    row.map(|(user, access, ends, refresh, refresh_ends, scopes, urn, name, created)| {
-        Ok(Pending {
-            user_id: super::columns::id("pending_authorizations", &user)?,
-            tokens: SealedTokens {
-                access_token: access,
-                access_token_expires_at: ends.and_utc(),
-                refresh_token: refresh,
-                refresh_token_expires_at: refresh_ends.map(|at| at.and_utc()),
-                scopes: scopes_of(&scopes),
-            },
-            member_urn: urn,
-            member_name: name,
-            created_at: created.and_utc(),
-        })
-    })
+    row.map(
+        |(user, access, ends, refresh, refresh_ends, scopes, urn, name, created)| {
+            Ok(Pending {
+                user_id: super::columns::id("pending_authorizations", &user)?,
+                tokens: SealedTokens {
+                    access_token: access,
+                    access_token_expires_at: ends.and_utc(),
+                    refresh_token: refresh,
+                    refresh_token_expires_at: refresh_ends.map(|at| at.and_utc()),
+                    scopes: scopes_of(&scopes),
+                },
+                member_urn: urn,
+                member_name: name,
+                created_at: created.and_utc(),
+            })
+        },
+    )
     .transpose()
 }
 
@@ -385,7 +410,8 @@ pub fn authorize(
             t::access_token.eq(&tokens.access_token),
             t::access_token_expires_at.eq(tokens.access_token_expires_at.naive_utc()),
             t::refresh_token.eq(tokens.refresh_token.as_ref()),
-            t::refresh_token_expires_at.eq(tokens.refresh_token_expires_at.map(|at| at.naive_utc())),
+            t::refresh_token_expires_at
+                .eq(tokens.refresh_token_expires_at.map(|at| at.naive_utc())),
             t::scopes.eq(tokens.scopes.join(" ")),
             t::issued_at.eq(now.naive_utc()),
             t::token_version.eq(version),
@@ -437,9 +463,14 @@ pub struct OauthState {
 ///
 /// # Errors
 /// As any query.
-pub fn insert_state(conn: &mut AnyConn, state: &OauthState, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub fn insert_state(
+    conn: &mut AnyConn,
+    state: &OauthState,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
     use oauth_states as s;
-    diesel::delete(s::table.filter(s::expires_at.lt((now - TimeDelta::days(1)).naive_utc()))).execute(conn)?;
+    diesel::delete(s::table.filter(s::expires_at.lt((now - TimeDelta::days(1)).naive_utc())))
+        .execute(conn)?;
     diesel::insert_into(s::table)
         .values((
             s::state_hash.eq(&state.state_hash),
@@ -459,22 +490,38 @@ pub fn insert_state(conn: &mut AnyConn, state: &OauthState, now: DateTime<Utc>) 
 /// As any query.
 pub fn find_state(conn: &mut AnyConn, hash: &str) -> Result<Option<OauthState>, StoreError> {
     use oauth_states as s;
-    type Row = (String, String, String, String, NaiveDateTime, Option<NaiveDateTime>);
+    type Row = (
+        String,
+        String,
+        String,
+        String,
+        NaiveDateTime,
+        Option<NaiveDateTime>,
+    );
     let row: Option<Row> = s::table
         .filter(s::state_hash.eq(hash))
-        .select((s::state_hash, s::session_binding, s::user_id, s::profile_id, s::expires_at, s::consumed_at))
+        .select((
+            s::state_hash,
+            s::session_binding,
+            s::user_id,
+            s::profile_id,
+            s::expires_at,
+            s::consumed_at,
+        ))
         .first(conn)
         .optional()?;
-    row.map(|(state_hash, session_binding, user, profile, expires, consumed)| {
-        Ok(OauthState {
-            state_hash,
-            session_binding,
-            user_id: super::columns::id("oauth_states", &user)?,
-            profile_id: super::columns::id("oauth_states", &profile)?,
-            expires_at: expires.and_utc(),
-            consumed_at: consumed.map(|at| at.and_utc()),
-        })
-    })
+    row.map(
+        |(state_hash, session_binding, user, profile, expires, consumed)| {
+            Ok(OauthState {
+                state_hash,
+                session_binding,
+                user_id: super::columns::id("oauth_states", &user)?,
+                profile_id: super::columns::id("oauth_states", &profile)?,
+                expires_at: expires.and_utc(),
+                consumed_at: consumed.map(|at| at.and_utc()),
+            })
+        },
+    )
     .transpose()
 }
 
@@ -482,10 +529,16 @@ pub fn find_state(conn: &mut AnyConn, hash: &str) -> Result<Option<OauthState>, 
 ///
 /// # Errors
 /// As any query.
-pub fn consume_state(conn: &mut AnyConn, hash: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
+pub fn consume_state(
+    conn: &mut AnyConn,
+    hash: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
     use oauth_states as s;
     let used = diesel::update(
-        s::table.filter(s::state_hash.eq(hash)).filter(s::consumed_at.is_null()),
+        s::table
+            .filter(s::state_hash.eq(hash))
+            .filter(s::consumed_at.is_null()),
     )
     .set(s::consumed_at.eq(now.naive_utc()))
     .execute(conn)?;
@@ -496,7 +549,10 @@ pub fn consume_state(conn: &mut AnyConn, hash: &str, now: DateTime<Utc>) -> Resu
 ///
 /// # Errors
 /// As any query.
-pub fn unanswered_state(conn: &mut AnyConn, profile: &ProfileId) -> Result<Option<DateTime<Utc>>, StoreError> {
+pub fn unanswered_state(
+    conn: &mut AnyConn,
+    profile: &ProfileId,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
     use oauth_states as s;
     let latest: Option<(NaiveDateTime, Option<NaiveDateTime>)> = s::table
         .filter(s::profile_id.eq(profile.as_str()))
