@@ -19,9 +19,9 @@ pub use form::{
     ReviewInfo, TextDetails,
 };
 pub use response::{
-    AnswerDetails, AssociatedEntity, CampaignInfo, ConsentResponse, FormAnswer, FormAnswers,
-    FormResponse, LeadMetadata, LeadMetadataInfo, MultipleChoiceAnswer, OwnerInfo, OwnerName,
-    SponsoredLeadMetadata, SponsoredLeadMetadataInfo, TextAnswer,
+    AssociatedEntity, CampaignInfo, ConsentResponse, FormAnswer, FormAnswers, FormResponse,
+    LeadMetadata, LeadMetadataInfo, OwnerInfo, OwnerName, SponsoredLeadMetadata,
+    SponsoredLeadMetadataInfo,
 };
 
 impl<'de, T: serde::de::DeserializeOwned> Deserialize<'de> for Element<T> {

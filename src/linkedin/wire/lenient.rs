@@ -59,13 +59,3 @@ pub(super) fn maybe_whole<'de, D: Deserializer<'de>>(
 ) -> Result<Option<i64>, D::Error> {
     Ok(Option::<Whole>::deserialize(deserializer)?.map(|whole| whole.0))
 }
-
-/// A list of whole numbers; `null` is the empty list.
-pub(super) fn wholes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<i64>, D::Error> {
-    let wholes: Option<Vec<Whole>> = Option::deserialize(deserializer)?;
-    Ok(wholes
-        .unwrap_or_default()
-        .into_iter()
-        .map(|whole| whole.0)
-        .collect())
-}

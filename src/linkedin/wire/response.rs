@@ -1,13 +1,14 @@
 //! Lead form responses (linkedin-api.md §5).
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use super::lenient::{maybe_whole, or_default, whole, wholes};
+use super::lenient::{maybe_whole, or_default, whole};
 use super::{LeadForm, OwnerUrns};
 use crate::linkedin::urn::{VersionedFormUrn, urn_id};
 
 /// One submission of a lead form. Texts are as the person typed them and may hold NUL.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FormResponse {
     /// UUID and a small number; the idempotency key of the submission.
@@ -101,7 +102,7 @@ pub struct AssociatedEntity {
 }
 
 /// `formResponse`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct FormAnswers {
     /// In no useful order; unanswered questions are absent.
@@ -113,7 +114,7 @@ pub struct FormAnswers {
 }
 
 /// The answer to one question.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FormAnswer {
     /// The question within the form version.
@@ -122,36 +123,9 @@ pub struct FormAnswer {
     /// The question's name; LinkedIn's samples have none.
     #[serde(default)]
     pub name: Option<String>,
-    /// Text or choices.
-    #[serde(default, deserialize_with = "or_default")]
-    pub answer_details: AnswerDetails,
-}
-
-/// What was answered; both absent for kinds yet unknown.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct AnswerDetails {
-    /// Typed text.
-    pub text_question_answer: Option<TextAnswer>,
-    /// Chosen options.
-    pub multiple_choice_answer: Option<MultipleChoiceAnswer>,
-}
-
-/// Typed text.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct TextAnswer {
-    /// As typed.
-    pub answer: Option<String>,
-}
-
-/// Chosen options.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct MultipleChoiceAnswer {
-    /// Option ids of the form version that was answered; 0 is a real one.
-    #[serde(deserialize_with = "wholes")]
-    pub options: Vec<i64>,
+    /// `answerDetails` as it came: an open union of answer shapes, read by whoever knows what an answer means.
+    #[serde(default)]
+    pub answer_details: Option<Box<RawValue>>,
 }
 
 /// One consent as given or not.
@@ -237,15 +211,11 @@ mod tests {
         );
         assert_eq!(response.campaign_id(), Some(198_356_826));
         assert_eq!(response.creative_id(), Some(241_257_736));
-        let choice = response
-            .form_response
-            .answers
-            .get(1)
-            .expect("second")
-            .answer_details
-            .multiple_choice_answer
-            .as_ref();
-        assert_eq!(choice.map(|c| c.options.as_slice()), Some([0].as_slice()));
+        let details = response.form_response.answers[1].answer_details.as_ref();
+        assert_eq!(
+            details.map(|raw| raw.get()),
+            Some(r#"{"multipleChoiceAnswer":{"options":[0]}}"#)
+        );
         assert_eq!(
             response.form_response.consent_responses,
             [ConsentResponse {
@@ -264,7 +234,7 @@ mod tests {
             r#"{"id":"a-1","formResponse":{"answers":null,"consentResponses":null},"leadMetadata":{},"associatedEntity":{}}"#,
         ] {
             let response: FormResponse = serde_json::from_str(text).expect(text);
-            assert_eq!(response.form_response, FormAnswers::default());
+            assert!(response.form_response.answers.is_empty());
             assert_eq!(response.form_version(), None);
             assert!(!response.test_lead);
         }
