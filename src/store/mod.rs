@@ -1,6 +1,7 @@
 //! The store: the only place with SQL. Two doors, `read` and `write`; behind them free functions grouped by noun.
 
 pub mod accounts;
+pub mod audit;
 pub mod columns;
 mod connection;
 pub mod directory;
@@ -9,11 +10,15 @@ pub mod intake;
 pub mod lead_rows;
 pub mod leases;
 mod migrations;
+pub mod organizations;
 pub mod profiles;
 pub mod schema;
+pub mod sessions;
+pub mod sign_in_throttles;
 pub mod status;
 pub mod streams;
 pub mod tokens;
+pub mod users;
 
 use std::sync::Arc;
 

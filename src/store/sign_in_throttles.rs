@@ -1,0 +1,139 @@
+//! Counts failed sign-ins per account and per client address, shared by all replicas.
+
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+
+use super::schema::sign_in_throttles;
+use super::{AnyConn, StoreError};
+use crate::each;
+
+/// Failures older than this no longer count.
+const WINDOW: TimeDelta = TimeDelta::hours(24);
+
+/// Failures that cost nothing: people mistype.
+const FREE_FAILURES: i64 = 3;
+
+/// The longest wait. A wait always ends: nobody can lock somebody else out for good.
+const LONGEST_WAIT: TimeDelta = TimeDelta::minutes(15);
+
+/// The wait after so many failures in a row: nothing for the first three, then 1 s, 2 s, 4 s … at most 15 minutes.
+#[must_use]
+pub fn wait_after(failures: i64) -> TimeDelta {
+    let steps = failures - FREE_FAILURES;
+    if steps <= 0 {
+        return TimeDelta::zero();
+    }
+    let exponent = u32::try_from(steps - 1).unwrap_or(u32::MAX).min(20);
+    TimeDelta::seconds(1_i64 << exponent).min(LONGEST_WAIT)
+}
+
+/// Until when one of these keys must wait, if it must.
+///
+/// # Errors
+/// As any query.
+pub fn blocked_until(
+    conn: &mut AnyConn,
+    keys: &[String],
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let latest: Option<NaiveDateTime> = sign_in_throttles::table
+        .filter(sign_in_throttles::throttle_key.eq_any(keys.to_vec()))
+        .filter(sign_in_throttles::blocked_until.gt(now.naive_utc()))
+        .select(diesel::dsl::max(sign_in_throttles::blocked_until))
+        .first(conn)?;
+    Ok(latest.map(|at| at.and_utc()))
+}
+
+/// Counts one failure for each key. Call it in a transaction of its own that is committed whatever becomes of the request.
+///
+/// # Errors
+/// As any query.
+pub fn record_failure(
+    conn: &mut AnyConn,
+    keys: &[String],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    for key in keys {
+        // Takes the row's lock first, so that two replicas count two failures and not one.
+        each!(conn, |c| diesel::insert_into(sign_in_throttles::table)
+            .values((
+                sign_in_throttles::throttle_key.eq(key),
+                sign_in_throttles::failures.eq(0_i64),
+                sign_in_throttles::blocked_until.eq(now.naive_utc()),
+                sign_in_throttles::last_failure_at.eq(now.naive_utc()),
+            ))
+            .on_conflict(sign_in_throttles::throttle_key)
+            .do_update()
+            .set(sign_in_throttles::throttle_key.eq(key))
+            .execute(c))?;
+        let (failures, last): (i64, NaiveDateTime) = sign_in_throttles::table
+            .find(key)
+            .select((
+                sign_in_throttles::failures,
+                sign_in_throttles::last_failure_at,
+            ))
+            .first(conn)?;
+        let failures = if last.and_utc() + WINDOW < now {
+            1
+        } else {
+            failures.saturating_add(1)
+        };
+        diesel::update(sign_in_throttles::table.find(key))
+            .set((
+                sign_in_throttles::failures.eq(failures),
+                sign_in_throttles::blocked_until.eq((now + wait_after(failures)).naive_utc()),
+                sign_in_throttles::last_failure_at.eq(now.naive_utc()),
+            ))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Forgets the failures of these keys, after a success.
+///
+/// # Errors
+/// As any query.
+pub fn clear(conn: &mut AnyConn, keys: &[String]) -> Result<(), StoreError> {
+    diesel::delete(
+        sign_in_throttles::table.filter(sign_in_throttles::throttle_key.eq_any(keys.to_vec())),
+    )
+    .execute(conn)?;
+    Ok(())
+}
+
+/// Removes what no longer counts.
+///
+/// # Errors
+/// As any query.
+pub fn delete_expired(conn: &mut AnyConn, now: DateTime<Utc>) -> Result<usize, StoreError> {
+    Ok(diesel::delete(
+        sign_in_throttles::table
+            .filter(sign_in_throttles::last_failure_at.lt((now - WINDOW).naive_utc())),
+    )
+    .execute(conn)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_doubles_from_one_second_to_a_quarter_of_an_hour_and_never_further() {
+        for (failures, seconds) in [
+            (0, 0),
+            (3, 0),
+            (4, 1),
+            (5, 2),
+            (6, 4),
+            (13, 512),
+            (14, 900),
+            (1_000_000, 900),
+        ] {
+            assert_eq!(
+                wait_after(failures).num_seconds(),
+                seconds,
+                "after {failures} failures"
+            );
+        }
+    }
+}
