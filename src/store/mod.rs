@@ -1,18 +1,24 @@
 //! The store: the only place with SQL. Two doors, `read` and `write`; behind them free functions grouped by noun.
 
 pub mod accounts;
+pub mod assignment_rules;
 pub mod audit;
 pub mod columns;
 mod connection;
 pub mod directory;
 mod error;
+pub mod field_mappings;
 pub mod intake;
+pub mod integration_settings;
 pub mod lead_rows;
 pub mod leases;
+pub mod match_keys;
+pub mod matching_strategies;
 mod migrations;
 pub mod organizations;
 pub mod profiles;
 pub mod schema;
+pub mod seed;
 pub mod sessions;
 pub mod sign_in_throttles;
 pub mod status;
@@ -180,6 +186,18 @@ pub fn database_now(conn: &mut AnyConn) -> Result<DateTime<Utc>, StoreError> {
 pub fn lock_leads(conn: &mut AnyConn) -> Result<(), StoreError> {
     if let AnyConn::Pg(c) = conn {
         diesel::sql_query("SELECT pg_advisory_xact_lock(7254011002)").execute(c)?;
+    }
+    Ok(())
+}
+
+/// Makes every transaction that changes settings, mappings or strategies wait for its turn, so that rules which span
+/// several rows hold when two administrators act at once. Taken before [`lock_leads`]. SQLite's write lock does the same already.
+///
+/// # Errors
+/// As any query.
+pub fn lock_rules(conn: &mut AnyConn) -> Result<(), StoreError> {
+    if let AnyConn::Pg(c) = conn {
+        diesel::sql_query("SELECT pg_advisory_xact_lock(7254011003)").execute(c)?;
     }
     Ok(())
 }
