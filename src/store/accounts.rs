@@ -11,7 +11,7 @@ use super::schema::{
     account_streams, campaigns, form_submissions, lead_forms, linkedin_accounts as accounts,
     profile_accounts, users,
 };
-use super::{AnyConn, StoreError};
+use super::{AnyConn, StoreError, database_now};
 use crate::domain::account::{CampaignSyncStatus, FormSyncStatus, LeadType, OwnerType};
 use crate::domain::ids::{AccountId, ProfileId, UserId};
 use crate::domain::sync::{FailureReason, RunTrigger};
@@ -372,7 +372,7 @@ pub fn save(
         _ => before.form_sync_status,
     };
     let next_sync_at = match (before.is_sync_enabled, is_sync_enabled) {
-        (false, true) => Some(now),
+        (false, true) => Some(database_now(conn)?),
         _ => before.next_sync_at,
     };
     diesel::update(accounts::table.filter(accounts::id.eq(id.as_str())))
@@ -388,23 +388,20 @@ pub fn save(
     Ok(())
 }
 
-/// Makes an account due now because somebody asked.
+/// Makes an account due now, by the database's clock, because somebody asked.
 ///
 /// # Errors
 /// `Rule` when its sync is switched off.
-pub fn request_sync(
-    conn: &mut AnyConn,
-    id: &AccountId,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+pub fn request_sync(conn: &mut AnyConn, id: &AccountId) -> Result<(), StoreError> {
     if !get(conn, id)?.is_sync_enabled {
         return Err(StoreError::Rule(
             "Sync is switched off for this account. Switch “Sync enabled” on first.".to_owned(),
         ));
     }
+    let due = database_now(conn)?;
     diesel::update(accounts::table.filter(accounts::id.eq(id.as_str())))
         .set((
-            accounts::next_sync_at.eq(Some(now.naive_utc())),
+            accounts::next_sync_at.eq(Some(due.naive_utc())),
             accounts::requested_trigger.eq(Some(RunTrigger::Manual.as_str())),
         ))
         .execute(conn)?;

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod assignment_rules;
 pub mod audit;
+pub mod campaigns;
 pub mod columns;
 mod connection;
 pub mod directory;
@@ -16,6 +17,10 @@ pub mod match_keys;
 pub mod matching_strategies;
 mod migrations;
 pub mod organizations;
+pub mod forms;
+pub mod leads;
+mod migrations;
+pub mod paging;
 pub mod profiles;
 pub mod schema;
 pub mod seed;
@@ -25,6 +30,8 @@ pub mod status;
 pub mod streams;
 pub mod tokens;
 pub mod users;
+pub mod submissions;
+pub mod sync_runs;
 
 use std::sync::Arc;
 

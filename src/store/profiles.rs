@@ -10,7 +10,7 @@ use super::schema::{
     linkedin_accounts, linkedin_tokens, linkedin_user_profiles as profiles, oauth_states,
     organizations, pending_authorizations, profile_accounts, users,
 };
-use super::{AnyConn, StoreError};
+use super::{AnyConn, StoreError, database_now};
 use crate::domain::ids::{AccountId, OrganizationId, ProfileId, UserId};
 use crate::domain::normalise;
 use crate::domain::profile::{Authorization, ProfileSyncStatus, granted_scopes};
@@ -422,16 +422,12 @@ pub fn delete(conn: &mut AnyConn, id: &ProfileId) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Makes a profile and its sync-enabled accounts due now; answers how many accounts that are.
+/// Makes a profile and its sync-enabled accounts due now, by the database's clock; answers how many accounts that are.
 ///
 /// # Errors
 /// As any query.
-pub fn request_sync(
-    conn: &mut AnyConn,
-    id: &ProfileId,
-    now: DateTime<Utc>,
-) -> Result<usize, StoreError> {
-    let at = Some(now.naive_utc());
+pub fn request_sync(conn: &mut AnyConn, id: &ProfileId) -> Result<usize, StoreError> {
+    let at = Some(database_now(conn)?.naive_utc());
     diesel::update(profiles::table.filter(profiles::id.eq(id.as_str())))
         .set(profiles::next_sync_at.eq(at))
         .execute(conn)?;
