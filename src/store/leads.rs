@@ -1,4 +1,4 @@
-//! Leads as pages show them: the filtered list, the names around one lead, its journal, and the edits that people make.
+//! Leads as pages show them: the filtered list, the names around one lead, and its journal.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use super::paging::{Cursor, Page, PageStart, keyset};
 use super::schema::{
     campaigns, lead_changes, lead_forms, lead_origins, leads, linkedin_accounts, user_roles, users,
 };
-use super::{AnyConn, StoreError};
+use super::{AnyConn, StoreError, lead_rows};
 use crate::domain::access::Role;
 use crate::domain::ids::{LeadId, SubmissionId, UserId};
 use crate::domain::lead::{
@@ -215,6 +215,16 @@ pub fn list(
         }
     };
     Ok((page, count))
+}
+
+/// The lead.
+///
+/// # Errors
+/// `NotFound` when there is none.
+pub fn get(conn: &mut AnyConn, id: &LeadId) -> Result<Lead, StoreError> {
+    lead_rows::load(conn, std::slice::from_ref(id))?
+        .pop()
+        .ok_or(StoreError::NotFound("lead"))
 }
 
 /// The names around a lead.

@@ -12,6 +12,7 @@ pub mod field_mappings;
 pub mod forms;
 pub mod intake;
 pub mod integration_settings;
+pub mod lead_edits;
 pub mod lead_rows;
 pub mod leads;
 pub mod leases;
