@@ -1,0 +1,15 @@
+//! The store on both databases: the schema, transactions under contention, migrations.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may panic"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod migrations;
+mod schema;
+mod transactions;

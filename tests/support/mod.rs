@@ -1,0 +1,37 @@
+//! What the integration tests share: a database of their own, a browser-like HTTP client, records with defaults, the real program.
+#![allow(
+    dead_code,
+    unused_imports,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "each test crate uses a part of this, and a test may panic"
+)]
+
+pub mod browserlike;
+pub mod database;
+pub mod html;
+pub mod program;
+
+pub use browserlike::{Browserlike, Page};
+pub use database::{System, TestDatabase};
+pub use program::{Outcome, Program};
+
+/// Ends the test with a sentence when `condition` does not hold within `limit`; asks every 50 ms.
+pub async fn eventually<F, Fut>(what: &str, limit: std::time::Duration, mut condition: F)
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = bool>,
+{
+    let begun = std::time::Instant::now();
+    while !condition().await {
+        assert!(begun.elapsed() < limit, "not within {limit:?}: {what}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+/// Chooses the TLS provider once, as `main` does; every reqwest client needs it.
+pub fn install_crypto_provider() {
+    let _already_installed = rustls::crypto::ring::default_provider().install_default();
+}
