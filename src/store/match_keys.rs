@@ -222,6 +222,7 @@ pub fn rebuild(
 }
 
 /// The leads whose joined key is one of these stored keys: (key, lead id), at most [`FULL_LIMIT`] a key, the newest.
+/// On SQLite `CROSS JOIN` keeps the order of the join: its planner would read all keys once for each wanted one.
 ///
 /// # Errors
 /// As any query.
@@ -242,7 +243,7 @@ pub fn full(conn: &mut AnyConn, keys: &[String]) -> Result<Vec<(String, LeadId)>
         |keys, c| {
             diesel::sql_query(
                 "SELECT wanted.value AS match_key, found.lead_id FROM json_each(?1) AS wanted \
-                 JOIN lead_match_keys AS found ON found.field = '*' AND found.match_key = wanted.value \
+                 CROSS JOIN lead_match_keys AS found ON found.field = '*' AND found.match_key = wanted.value \
                  AND found.lead_id IN (SELECT lead_id FROM lead_match_keys \
                  WHERE field = '*' AND match_key = wanted.value ORDER BY lead_id DESC LIMIT ?2)",
             )
