@@ -10,6 +10,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod match_keys;
 mod migrations;
 mod schema;
+mod settings;
 mod transactions;
