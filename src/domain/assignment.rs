@@ -11,8 +11,11 @@ use super::words::words;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "value", rename_all = "snake_case")]
 pub enum Condition {
+    /// The submission came through this account.
     Account(AccountId),
+    /// It answers this form.
     Form(FormId),
+    /// It came from this campaign.
     Campaign(CampaignId),
     /// The lead's field has this value, compared as matching compares text.
     FieldEquals(FieldKey, String),
@@ -21,19 +24,26 @@ pub enum Condition {
 /// One rule: whoever meets the condition goes to this owner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AssignmentRule {
+    /// Its identifier; breaks ties of position.
     pub id: RuleId,
     /// Rules are tried by ascending position.
     pub position: i64,
+    /// When it applies.
     pub condition: Condition,
+    /// Who becomes the owner.
     pub owner_id: UserId,
 }
 
 /// What the rules look at.
 #[derive(Debug, Clone, Copy)]
 pub struct AssignmentFacts<'a> {
+    /// The account of the submission.
     pub account_id: Option<&'a AccountId>,
+    /// The form that was answered.
     pub form_id: Option<&'a FormId>,
+    /// The campaign, where there is one.
     pub campaign_id: Option<&'a CampaignId>,
+    /// The values of the new lead.
     pub values: &'a LeadValues,
     /// Default country for comparing phone numbers.
     pub country: Option<&'a str>,
@@ -51,6 +61,7 @@ words! {
 /// Why somebody became the owner, kept with the decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnerReason {
+    /// The step that chose.
     pub step: OwnerStep,
     /// The rule that applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -57,11 +57,17 @@ words! {
 /// The settings of matching. The default is the behaviour that product.md names first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MatchingSettings {
+    /// Some fields match, not all.
     pub on_match_fail: OnMatchFail,
+    /// Several leads match fully.
     pub several_match: SeveralMatch,
+    /// The matching lead is closed.
     pub closed_lead: ClosedLead,
+    /// No match field has an answer.
     pub no_match_answer: NoMatchAnswer,
+    /// The submission is a test.
     pub test_leads: TestLeads,
+    /// One lead for every submission, without comparing.
     pub always_create_lead: bool,
     /// Two letters; used where a form tells no country.
     pub default_country: Option<String>,
@@ -84,6 +90,7 @@ impl Default for MatchingSettings {
 /// What is compared: the normalised value of each field of the strategy, `None` where there is no answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MatchInput {
+    /// Each field of the strategy with its key.
     pub keys: Vec<(FieldKey, Option<String>)>,
 }
 
@@ -113,8 +120,11 @@ impl MatchInput {
 /// A lead that every field matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
+    /// The lead.
     pub lead_id: LeadId,
+    /// Its status.
     pub status: LeadStatus,
+    /// When anything on it last changed.
     pub updated_at: DateTime<Utc>,
 }
 
@@ -131,12 +141,15 @@ pub struct Candidates {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "lead_id", rename_all = "snake_case")]
 pub enum Action {
+    /// Make a lead.
     Create,
+    /// Write the values onto this lead.
     Update(LeadId),
     /// Set the status back to New, then update.
     Reopen(LeadId),
     /// Join the submission to the lead and change nothing on it.
     Attach(LeadId),
+    /// Leave the leads alone.
     None,
 }
 
@@ -152,7 +165,9 @@ words! {
 /// The comparison of one field, kept with the decision. It holds no answer: those are kept elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Comparison {
+    /// The field of the strategy.
     pub field: FieldKey,
+    /// How it ended.
     pub result: ComparisonResult,
     /// Leads with the same value, by id; at most [`MAX_SHOWN`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -165,8 +180,11 @@ pub const MAX_SHOWN: usize = 20;
 /// The decision about one submission.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
+    /// What to do.
     pub action: Action,
+    /// Its status.
     pub status: MatchingStatus,
+    /// Why.
     pub reason: SubmissionReason,
     /// Field by field, in the order of the strategy. Empty when nothing was compared.
     #[serde(default)]

@@ -17,18 +17,23 @@ pub enum PasswordError {
     #[error(
         "Use at least {MIN_LENGTH} characters. A sentence of four or five words is a good password."
     )]
+    /// Fewer than [`MIN_LENGTH`] code points.
     TooShort,
+    /// More than [`MAX_LENGTH`] code points.
     #[error("Use at most {MAX_LENGTH} characters.")]
     TooLong,
+    /// Little more than words that belong to the person or the product.
     #[error("Do not build the password from the product’s name, your name or your e-mail address.")]
     ContextWord,
     #[error(
         "This password is among those that everybody tries first. Choose one that nobody else would think of."
     )]
+    /// On the list of common passwords.
     Common,
     #[error(
         "This password repeats or counts on. Use several words that have nothing to do with each other."
     )]
+    /// A repetition or a sequence.
     Pattern,
 }
 

@@ -11,10 +11,13 @@ use super::normalise;
 /// Which fields are compared to find the lead that a submission belongs to. All of them must match.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MatchingStrategy {
+    /// Its identifier.
     pub id: StrategyId,
+    /// What people call it; unique.
     pub name: String,
     /// In the order in which pages show them; never empty.
     pub fields: Vec<FieldKey>,
+    /// Whether it is the one in force.
     pub is_active: bool,
 }
 
@@ -26,22 +29,31 @@ pub const MAX_FIELDS: usize = 10;
 /// A rule that a change of strategies would break.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StrategyRuleError {
+    /// The name is blank.
     #[error("Enter a name for the strategy.")]
     NoName,
+    /// The name has more than [`MAX_NAME`] characters.
     #[error("A name may have at most {MAX_NAME} characters.")]
     NameTooLong,
+    /// Another strategy has the name.
     #[error("Another strategy has this name already. Choose a different one.")]
     DuplicateName,
+    /// There would be nothing to compare.
     #[error("A strategy needs at least one field. Add a field before you remove this one.")]
     NoFields,
+    /// More than [`MAX_FIELDS`] fields.
     #[error("A strategy may have at most {MAX_FIELDS} fields.")]
     TooManyFields,
+    /// A field stands in it twice.
     #[error("The field “{}” stands in the strategy already.", .0.label())]
     DuplicateField(FieldKey),
+    /// No mapping writes to the field.
     #[error("The field “{}” has no field mapping, so it would never have a value to compare. Add a mapping first.", .0.label())]
     FieldWithoutMapping(FieldKey),
+    /// It is the active one.
     #[error("The active strategy cannot be deleted. Activate another strategy first.")]
     ActiveCannotBeDeleted,
+    /// It is the active one, and nothing takes its place.
     #[error("The active strategy cannot be switched off. Activate another strategy instead.")]
     ActiveCannotBeSwitchedOff,
 }

@@ -154,7 +154,9 @@ impl SubmissionReason {
 /// One answer: the number of the question and what was said.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
+    /// LinkedIn's number of the question.
     pub question_id: i64,
+    /// What was said.
     pub value: AnswerValue,
 }
 
@@ -162,11 +164,13 @@ pub struct Answer {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "value", rename_all = "snake_case")]
 pub enum AnswerValue {
+    /// Free text, never blank.
     Text(String),
     /// Option ids of the answered form version; 0 is a real option.
     Choices(Vec<i64>),
     /// A shape that LinkedIn added after this was written, kept as it came.
     Unknown(Value),
+    /// Nothing was said.
     Blank,
 }
 
@@ -231,30 +235,42 @@ impl AnswerValue {
 /// What the member did with a consent checkbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConsentResponse {
+    /// LinkedIn's number of the checkbox, from 0.
     pub consent_id: i64,
+    /// Whether it was ticked.
     pub accepted: bool,
 }
 
 /// A form submission as the rules see it: the input of mapping and matching.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Submission {
+    /// Our identifier.
     pub id: SubmissionId,
     /// LinkedIn's response id, the idempotency key.
     pub response_id: String,
+    /// When the member submitted it, by LinkedIn's clock.
     pub submitted_at: DateTime<Utc>,
+    /// LinkedIn's lead type.
     pub lead_type: LeadType,
+    /// Whether LinkedIn marks it as a test.
     pub is_test: bool,
     /// URN of the member; absent for guests.
     pub submitter: Option<String>,
+    /// The form that was answered, where it is known.
     pub form_id: Option<FormId>,
     /// The version that was answered; `None` while it is unknown.
     pub form_version: Option<FormVersionId>,
+    /// The name of the campaign, where there is one.
     pub campaign_name: Option<String>,
+    /// The name of the form.
     pub form_name: Option<String>,
+    /// The name of the account.
     pub account_name: Option<String>,
     /// Country of the form's locale, two letters: the default for phone numbers.
     pub country: Option<String>,
+    /// In no useful order.
     pub answers: Vec<Answer>,
+    /// What was done with each checkbox.
     pub consent_responses: Vec<ConsentResponse>,
 }
 
@@ -273,7 +289,10 @@ impl Submission {
 /// Which submission wrote a value, and when it was submitted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubmissionStamp {
+    /// Our identifier.
     pub id: SubmissionId,
+    /// LinkedIn's response id.
     pub response_id: String,
+    /// When the member submitted it, by LinkedIn's clock.
     pub submitted_at: DateTime<Utc>,
 }

@@ -8,8 +8,11 @@ use super::normalise;
 /// A user as the rules see one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserRoles {
+    /// Who it is.
     pub id: UserId,
+    /// Whether the person may sign in.
     pub is_enabled: bool,
+    /// The roles that the person holds.
     pub roles: Vec<Role>,
 }
 
@@ -22,14 +25,19 @@ impl UserRoles {
 /// A rule that a change of a user would break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UserRuleError {
+    /// Nobody would be left to administer the portal.
     #[error("This is the last enabled Administrator. Make somebody else an Administrator first.")]
     LastAdministrator,
+    /// The role S2S Inbound was given to a person.
     #[error("S2S Inbound is no person: it cannot sign in and no user can hold it.")]
     NotForPeople,
+    /// Not an e-mail address.
     #[error("Enter an e-mail address such as ada@example.com.")]
     InvalidEmail,
+    /// The name is blank.
     #[error("Enter a name.")]
     NoName,
+    /// The name has more than [`MAX_NAME`] characters.
     #[error("A name may have at most {MAX_NAME} characters.")]
     NameTooLong,
 }

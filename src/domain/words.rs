@@ -24,7 +24,7 @@ macro_rules! words {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
         $vis enum $name {
-            $( $(#[$variant_meta])* #[serde(rename = $word)] $variant ),+
+            $( #[doc = $label] $(#[$variant_meta])* #[serde(rename = $word)] $variant ),+
         }
 
         impl $name {

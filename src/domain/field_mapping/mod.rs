@@ -6,13 +6,15 @@ mod shipped;
 #[cfg(test)]
 mod tests;
 mod transform;
+mod version_mapping;
 
 use serde::{Deserialize, Serialize};
 
 pub use field_value::fit;
-pub use set::{MappingSet, VersionMapping};
+pub use set::MappingSet;
 pub use shipped::{ShippedMapping, shipped_mappings};
 pub use transform::{Otherwise, Transform, TransformError, check_transforms};
+pub use version_mapping::VersionMapping;
 
 use super::ids::{FormId, MappingId};
 use super::lead::FieldKey;
@@ -38,24 +40,32 @@ words! {
 pub enum Source {
     /// LinkedIn's word, such as `FIRST_NAME`.
     Predefined(String),
+    /// A question by LinkedIn's number.
     QuestionId(i64),
     /// The question's text, label or name; white space and case do not count.
     QuestionText(String),
     /// The exact name of a hidden field.
     HiddenField(String),
+    /// The name of the campaign.
     CampaignName,
+    /// The name of the form.
     FormName,
+    /// The name of the account.
     AccountName,
+    /// Always this text.
     Constant(String),
 }
 
 /// A stored source that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSource {
+    /// The kind is none of [`SourceKind`].
     #[error("choose where the value comes from")]
     UnknownKind,
+    /// This kind needs a key.
     #[error("say which {0} is meant")]
     MissingKey(&'static str),
+    /// The key of a question by id is no number.
     #[error("a question id is a whole number")]
     NotAQuestionId,
 }
@@ -156,13 +166,19 @@ words! {
 /// One mapping.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldMapping {
+    /// Its identifier.
     pub id: MappingId,
+    /// What people call it.
     pub name: String,
     /// The form whose override this is; `None` for the whole organisation.
     pub form_id: Option<FormId>,
+    /// Where the value comes from.
     pub source: Source,
+    /// The lead field that it writes to.
     pub target: FieldKey,
+    /// What happens where the lead has a value already.
     pub policy: WritePolicy,
+    /// What is done to the value on the way.
     #[serde(default)]
     pub transforms: Vec<Transform>,
     /// Mappings run by ascending position; the later one of two that overwrite the same field counts.
@@ -172,9 +188,13 @@ pub struct FieldMapping {
 /// A value on its way to a lead.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MappedValue {
+    /// The lead field.
     pub field: FieldKey,
+    /// The value in the form that the field keeps.
     pub value: String,
+    /// What happens where the lead has a value already.
     pub policy: WritePolicy,
+    /// The mapping that ran.
     pub mapping_id: MappingId,
 }
 
@@ -199,12 +219,16 @@ words! {
 /// A problem of a mapping or an answer. The lead is saved all the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MappingFlag {
+    /// The mapping that ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mapping_id: Option<MappingId>,
+    /// The lead field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<FieldKey>,
+    /// The question that was answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question_id: Option<i64>,
+    /// What is wrong.
     pub problem: FlagKind,
 }
 
@@ -222,11 +246,14 @@ words! {
 /// One mapping that ran on a submission, kept with the decision. It holds no value: the answers are kept elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppliedMapping {
+    /// The mapping that ran.
     pub mapping_id: MappingId,
+    /// The lead field.
     pub field: FieldKey,
     /// The question that was read, if it was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question_id: Option<i64>,
+    /// What became of it.
     pub outcome: MappingOutcome,
 }
 
@@ -235,6 +262,7 @@ pub struct AppliedMapping {
 pub struct MappedSubmission {
     /// At most one value per field that overwrites or fills, then those that append.
     pub values: Vec<MappedValue>,
+    /// Values that were left out and answers that could not be read.
     pub flags: Vec<MappingFlag>,
     /// Questions that were answered and that no mapping reads.
     pub unmapped_questions: Vec<i64>,

@@ -8,7 +8,9 @@ use crate::domain::lead::LeadField;
 pub struct ShippedMapping {
     /// LinkedIn's word for the predefined field.
     pub predefined_field: &'static str,
+    /// The lead field that it writes to.
     pub target: LeadField,
+    /// What happens where the lead has a value already.
     pub policy: WritePolicy,
 }
 

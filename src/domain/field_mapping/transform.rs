@@ -10,29 +10,39 @@ use super::Source;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Transform {
+    /// White space at the ends goes.
     Trim,
+    /// Upper case.
     Upper,
+    /// Lower case.
     Lower,
     /// First letter of each word upper case, the others lower case.
     TitleCase,
     /// Several chosen options become one text with this separator; the values of further sources follow.
     Join {
+        /// What stands between the parts.
         separator: String,
+        /// Further sources whose values follow.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         with: Vec<Source>,
     },
     /// One part of the text, counted from 1; from the end with a negative number.
     Split {
+        /// What stands between the parts.
         separator: String,
+        /// Which part; never 0.
         part: i64,
     },
     /// The value to take where there is none.
     Default {
+        /// The value to take.
         value: String,
     },
     /// Replaces whole values; upper and lower case count.
     ValueMap {
+        /// From each value to its replacement.
         pairs: BTreeMap<String, String>,
+        /// What happens with any other value.
         #[serde(default)]
         otherwise: Otherwise,
     },
@@ -42,26 +52,46 @@ pub enum Transform {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Otherwise {
+    /// It stays as it is.
     #[default]
     Keep,
+    /// It counts as blank.
     LeaveOut,
 }
 
 /// A chain that an Administrator may not save.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransformError {
+    /// The chain is too long.
+    /// The chain is too long.
     #[error("at most {max} transforms fit in a chain")]
-    TooMany { max: usize },
+    TooMany {
+        /// The most that is allowed.
+        max: usize,
+    },
+    /// A split without a separator.
     #[error("split needs a separator")]
     EmptySeparator,
+    /// There is no part 0.
     #[error("the parts of a split are counted from 1, or from −1 backwards")]
     PartZero,
+    /// A default that gives nothing.
     #[error("a default value must not be blank")]
     BlankDefault,
+    /// Too few or too many pairs.
+    /// Too few or too many pairs.
     #[error("a value map needs at least one pair, and at most {max}")]
-    Pairs { max: usize },
+    Pairs {
+        /// The most that is allowed.
+        max: usize,
+    },
+    /// A text is too long.
+    /// A text is too long.
     #[error("a text in a transform may have at most {max} characters")]
-    TooLong { max: usize },
+    TooLong {
+        /// The most that is allowed.
+        max: usize,
+    },
 }
 
 const MAX_TRANSFORMS: usize = 10;

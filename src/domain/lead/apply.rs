@@ -11,8 +11,11 @@ use crate::domain::submission::SubmissionStamp;
 /// What a submission changed on one field of a lead.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldChange {
+    /// The field.
     pub field: FieldKey,
+    /// Its value before; `None` if it was empty.
     pub before: Option<String>,
+    /// Its value afterwards.
     pub after: Option<String>,
 }
 

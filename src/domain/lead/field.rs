@@ -13,17 +13,24 @@ use crate::domain::words::{UnknownWord, words};
 pub enum FieldKind {
     /// Any text of at most `max` characters.
     Text {
+        /// In characters.
         max: usize,
     },
+    /// An e-mail address.
     Email,
+    /// A phone number, kept as it was typed.
     Phone,
+    /// A web address with http or https.
     Url,
     /// A date, or what people give instead of one: a year, or a month of a year.
     Date,
+    /// A decimal number.
     Number,
+    /// `yes` or `no`.
     YesNo,
     /// One of these values.
     Choice {
+        /// In the order in which pages offer them.
         values: Vec<String>,
     },
 }
@@ -87,6 +94,7 @@ lead_fields! {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum FieldKey {
+    /// One of product.md §3.
     Standard(LeadField),
     /// The name of a custom field, without the prefix `custom.`.
     Custom(String),
@@ -180,6 +188,8 @@ pub type LeadValues = BTreeMap<FieldKey, String>;
 pub struct CustomField {
     /// See [`is_custom_field_name`].
     pub name: String,
+    /// What people call it.
     pub label: String,
+    /// What it can hold.
     pub kind: FieldKind,
 }

@@ -61,21 +61,37 @@ impl From<LeadType> for LeadSource {
 /// A lead.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lead {
+    /// Its identifier.
     pub id: LeadId,
+    /// The values of its fields.
     pub values: LeadValues,
+    /// What it is about.
     pub topic: String,
+    /// How far the work on it is.
     pub status: LeadStatus,
+    /// Where it came from.
     pub source: LeadSource,
+    /// Who works on it; no lead is ownerless.
     pub owner_id: UserId,
+    /// Where each value came from.
     pub provenance: Provenance,
+    /// When it was made.
     pub created_at: DateTime<Utc>,
+    /// When anything on it last changed.
     pub updated_at: DateTime<Utc>,
+    /// The submission that was attached first.
     pub first_submission_id: Option<SubmissionId>,
+    /// The attached submission that was submitted last.
     pub latest_submission_id: Option<SubmissionId>,
+    /// When that one was submitted.
     pub latest_submitted_at: Option<DateTime<Utc>>,
+    /// How many submissions are attached.
     pub submission_count: i64,
+    /// The account through which it came.
     pub account_id: Option<AccountId>,
+    /// The form from which it came.
     pub form_id: Option<FormId>,
+    /// The campaign from which it came.
     pub campaign_id: Option<CampaignId>,
     /// URN of the LinkedIn member; absent for guests and leads from elsewhere.
     pub member_urn: Option<String>,

@@ -26,10 +26,13 @@ words! {
 /// submission again must not undo the edit, while any newer submission writes over it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldOrigin {
+    /// Who wrote it.
     pub by: Origin,
+    /// The submission that wrote it, or whose value was replaced.
     pub submission_id: Option<SubmissionId>,
     /// LinkedIn's response id: it orders submissions of the same instant.
     pub response_id: Option<String>,
+    /// When that submission was submitted.
     pub submitted_at: Option<DateTime<Utc>>,
 }
 

@@ -16,7 +16,9 @@ pub struct StreamState {
 /// A window that is being read, page by page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenWindow {
+    /// The first instant.
     pub start: DateTime<Utc>,
+    /// The last instant.
     pub end: DateTime<Utc>,
     /// Where the next page begins, in submissions from the window's first.
     pub offset: i64,
