@@ -127,3 +127,100 @@ pub fn who_can_help(permission: Permission) -> String {
         permission.label()
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Permission as P;
+
+    #[test]
+    fn each_role_may_do_exactly_what_the_table_of_the_product_says() {
+        let salesperson = [
+            P::ViewDashboard,
+            P::ViewLeads,
+            P::EditLeads,
+            P::ViewSubmissions,
+            P::ViewSyncStatus,
+            P::ViewProfiles,
+            P::ManageOwnProfiles,
+            P::ViewAccounts,
+            P::ViewForms,
+            P::OwnAccount,
+        ];
+        let manager = [
+            P::ViewDashboard,
+            P::ViewLeads,
+            P::ViewSubmissions,
+            P::ViewSyncStatus,
+            P::OwnAccount,
+        ];
+        for permission in Permission::ALL {
+            assert_eq!(
+                allows(&[Role::Administrator], *permission),
+                *permission != P::WriteSyncedData,
+                "{permission}"
+            );
+            assert_eq!(
+                allows(&[Role::Salesperson], *permission),
+                salesperson.contains(permission),
+                "{permission}"
+            );
+            assert_eq!(
+                allows(&[Role::SalesManager], *permission),
+                manager.contains(permission),
+                "{permission}"
+            );
+            assert_eq!(
+                allows(&[Role::S2sInbound], *permission),
+                *permission == P::WriteSyncedData,
+                "{permission}"
+            );
+            assert_eq!(
+                allows(&[], *permission),
+                *permission == P::OwnAccount,
+                "{permission}"
+            );
+        }
+    }
+
+    #[test]
+    fn several_roles_add_up_and_no_person_writes_synced_data() {
+        let people: Vec<Role> = Role::ALL
+            .iter()
+            .copied()
+            .filter(|role| role.is_for_people())
+            .collect();
+        assert!(!allows(&people, P::WriteSyncedData));
+        assert!(allows(
+            &[Role::SalesManager, Role::Salesperson],
+            P::EditLeads
+        ));
+    }
+
+    #[test]
+    fn a_refusal_says_who_can_help() {
+        assert_eq!(
+            who_can_help(P::ViewLeads),
+            "To see leads, you need the role Administrator, Salesperson or Sales Manager. An Administrator can give it to you under Settings › Users and roles."
+        );
+        assert!(who_can_help(P::ManageUsers).contains("the role Administrator."));
+        assert!(who_can_help(P::WriteSyncedData).contains("S2S Inbound"));
+    }
+
+    #[test]
+    fn roles_are_stored_as_words_and_shown_with_their_labels() {
+        for (role, word, label) in [
+            (Role::Administrator, "administrator", "Administrator"),
+            (Role::Salesperson, "salesperson", "Salesperson"),
+            (Role::SalesManager, "sales_manager", "Sales Manager"),
+            (Role::S2sInbound, "s2s_inbound", "S2S Inbound"),
+        ] {
+            assert_eq!(
+                (role.as_str(), role.label(), word.parse()),
+                (word, label, Ok(role))
+            );
+        }
+        let unknown = "boss".parse::<Role>().unwrap_err();
+        assert_eq!(unknown.to_string(), "“boss” is not a Role");
+    }
+}

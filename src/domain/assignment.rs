@@ -144,3 +144,202 @@ fn applies(condition: &Condition, facts: &AssignmentFacts<'_>) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::lead::LeadField;
+    use uuid::Uuid;
+
+    fn user(n: u128) -> UserId {
+        UserId::new(Uuid::from_u128(n))
+    }
+
+    fn rule(position: i64, condition: Condition, owner: u128) -> AssignmentRule {
+        let id = RuleId::new(Uuid::from_u128(1_000 + u128::try_from(position).unwrap()));
+        AssignmentRule {
+            id,
+            position,
+            condition,
+            owner_id: user(owner),
+        }
+    }
+
+    #[test]
+    fn the_owner_is_chosen_by_rule_then_account_then_fallback() {
+        let account = AccountId::new(Uuid::from_u128(50));
+        let form = FormId::new(Uuid::from_u128(51));
+        let campaign = CampaignId::new(Uuid::from_u128(52));
+        let other_form = FormId::new(Uuid::from_u128(53));
+        let country = FieldKey::Standard(LeadField::Country);
+        let values = LeadValues::from([(country.clone(), " germany".to_owned())]);
+        let facts = AssignmentFacts {
+            account_id: Some(&account),
+            form_id: Some(&form),
+            campaign_id: Some(&campaign),
+            values: &values,
+            country: None,
+        };
+        let is =
+            |field: &FieldKey, value: &str| Condition::FieldEquals(field.clone(), value.to_owned());
+        let city = FieldKey::Standard(LeadField::City);
+        type Case = (
+            &'static str,
+            Vec<AssignmentRule>,
+            Option<u128>,
+            Vec<u128>,
+            u128,
+            OwnerStep,
+            Vec<u128>,
+        );
+        let cases: Vec<Case> = vec![
+            (
+                "no rule, no default",
+                vec![],
+                None,
+                vec![],
+                9,
+                OwnerStep::Fallback,
+                vec![],
+            ),
+            (
+                "account default",
+                vec![],
+                Some(8),
+                vec![],
+                8,
+                OwnerStep::AccountDefault,
+                vec![],
+            ),
+            (
+                "disabled default",
+                vec![],
+                Some(8),
+                vec![8],
+                9,
+                OwnerStep::Fallback,
+                vec![8],
+            ),
+            (
+                "rule by account",
+                vec![rule(1, Condition::Account(account.clone()), 1)],
+                Some(8),
+                vec![],
+                1,
+                OwnerStep::AssignmentRule,
+                vec![],
+            ),
+            (
+                "rule by form",
+                vec![rule(1, Condition::Form(form.clone()), 1)],
+                Some(8),
+                vec![],
+                1,
+                OwnerStep::AssignmentRule,
+                vec![],
+            ),
+            (
+                "rule by campaign",
+                vec![rule(1, Condition::Campaign(campaign.clone()), 1)],
+                Some(8),
+                vec![],
+                1,
+                OwnerStep::AssignmentRule,
+                vec![],
+            ),
+            (
+                "rule by field, folded",
+                vec![rule(1, is(&country, "Germany"), 1)],
+                Some(8),
+                vec![],
+                1,
+                OwnerStep::AssignmentRule,
+                vec![],
+            ),
+            (
+                "rule of another form",
+                vec![rule(1, Condition::Form(other_form), 1)],
+                Some(8),
+                vec![],
+                8,
+                OwnerStep::AccountDefault,
+                vec![],
+            ),
+            (
+                "rule by an empty field",
+                vec![rule(1, is(&city, ""), 1)],
+                None,
+                vec![],
+                9,
+                OwnerStep::Fallback,
+                vec![],
+            ),
+            (
+                "lower position first, whatever the order",
+                vec![
+                    rule(2, Condition::Form(form.clone()), 2),
+                    rule(1, Condition::Account(account.clone()), 1),
+                ],
+                None,
+                vec![],
+                1,
+                OwnerStep::AssignmentRule,
+                vec![],
+            ),
+            (
+                "a disabled owner is passed over for the next rule",
+                vec![
+                    rule(1, Condition::Account(account.clone()), 1),
+                    rule(2, Condition::Form(form.clone()), 2),
+                ],
+                Some(8),
+                vec![1],
+                2,
+                OwnerStep::AssignmentRule,
+                vec![1],
+            ),
+            (
+                "everybody disabled but the fallback",
+                vec![
+                    rule(1, Condition::Account(account.clone()), 1),
+                    rule(2, Condition::Form(form.clone()), 1),
+                ],
+                Some(8),
+                vec![1, 8],
+                9,
+                OwnerStep::Fallback,
+                vec![1, 8],
+            ),
+        ];
+        for (why, rules, default, disabled, owner, step, skipped) in cases {
+            let disabled: Vec<UserId> = disabled.into_iter().map(user).collect();
+            let (chosen, reason) =
+                choose_owner(&rules, &facts, default.map(user), user(9), &|user| {
+                    !disabled.contains(user)
+                });
+            assert_eq!((chosen, reason.step), (user(owner), step), "{why}");
+            assert_eq!(
+                reason.skipped,
+                skipped.into_iter().map(user).collect::<Vec<_>>(),
+                "{why}"
+            );
+            assert_eq!(
+                reason.rule_id.is_some(),
+                step == OwnerStep::AssignmentRule,
+                "{why}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_condition_survives_storage() {
+        let condition =
+            Condition::FieldEquals(FieldKey::Custom("region".to_owned()), "EMEA".to_owned());
+        let json = serde_json::to_string(&condition).unwrap();
+        assert_eq!(
+            json,
+            r#"{"kind":"field_equals","value":["custom.region","EMEA"]}"#
+        );
+        assert_eq!(serde_json::from_str::<Condition>(&json).unwrap(), condition);
+    }
+}

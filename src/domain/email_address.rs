@@ -18,3 +18,46 @@ pub fn is_valid(address: &str) -> bool {
         && !address.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '<' | '>' | '(' | ')'))
         && EmailAddress::parse_with_options(address, OPTIONS).is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_plain_address_with_a_dotted_domain_is_valid() {
+        for address in [
+            "ada@example.com",
+            "a.b+tag@sub.example.co.uk",
+            "o'neil@example.ie",
+            "用户@例子.广告",
+            "x@xn--bcher-kva.example",
+        ] {
+            assert!(is_valid(address), "{address}");
+        }
+        let long_local = format!("{}@example.com", "a".repeat(65));
+        let long = format!("a@{}.com", "b.".repeat(130));
+        for address in [
+            "",
+            "ada",
+            "ada@",
+            "@example.com",
+            "ada@localhost",
+            "ada@@example.com",
+            "a@evil.com@good.com",
+            "ada @example.com",
+            "Ada <ada@example.com>",
+            "ada@[127.0.0.1]",
+            "\"a b\"@example.com",
+            "ada@example..com",
+            ".ada@example.com",
+            "ada@example.com\n",
+            "ada@example.com, bob@example.com",
+            "ada@example.com\0",
+            "<script>@example.com",
+            &long_local,
+            &long,
+        ] {
+            assert!(!is_valid(address), "{address}");
+        }
+    }
+}

@@ -172,3 +172,129 @@ fn settle(value: &str, step: impl Fn(&str) -> String) -> Option<String> {
         Some(trimmed.to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn an_email_address_is_trimmed_composed_and_lower_cased() {
+        for (value, key) in [
+            ("  Ada@Example.COM ", Some("ada@example.com")),
+            ("\u{feff}ada@example.com\u{200b}", Some("ada@example.com")),
+            ("JOSE\u{301}@EXAMPLE.ES", Some("josé@example.es")),
+            ("ΟΔΟΣ@example.gr", Some("οδοσ@example.gr")),
+            ("", None),
+            (" \t\u{200b}", None),
+        ] {
+            assert_eq!(email(value).as_deref(), key, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_phone_number_becomes_e164_with_the_country_as_the_default() {
+        for (value, country, key) in [
+            ("+49 (0) 30 901820", None, Some("+4930901820")),
+            ("030 901820", Some("DE"), Some("+4930901820")),
+            ("030/90 18-20", Some("de"), Some("+4930901820")),
+            ("0049 30 901820", None, Some("+4930901820")),
+            ("011 49 30 901820", Some("US"), Some("+4930901820")),
+            ("(415) 555-2671", Some("US"), Some("+14155552671")),
+            ("+1 415-555-2671 ext. 12", Some("DE"), Some("+14155552671")),
+            ("415.555.2671 x12", Some("US"), Some("+14155552671")),
+            ("＋１ ４１５ ５５５ ２６７１", None, Some("+14155552671")),
+            ("+٩٧١ ٤ ٣٣١ ٧٧٧٧", None, Some("+97143317777")),
+            ("tel: +44 20 7946 0958", Some("US"), Some("+442079460958")),
+            ("030 901820", None, Some("030901820")),
+            ("030 901820", Some("XX"), Some("030901820")),
+            ("12", Some("DE"), Some("12")),
+            ("+999 12", Some("DE"), Some("+99912")),
+            ("none", Some("DE"), None),
+            ("", Some("DE"), None),
+            ("+", None, None),
+        ] {
+            assert_eq!(
+                phone(value, country).as_deref(),
+                key,
+                "{value:?} {country:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn text_is_trimmed_case_folded_and_its_white_space_folded() {
+        for (value, key) in [
+            ("  Northwind   Traders\n", Some("northwind traders")),
+            ("STRASSE", Some("strasse")),
+            ("Straße", Some("strasse")),
+            ("ﬁne", Some("fine")),
+            ("Ａｃｍｅ\u{3000}Ltd", Some("acme ltd")),
+            ("e\u{301}cole", Some("école")),
+            ("ΣΊΣΥΦΟΣ", Some("σίσυφοσ")),
+            ("İstanbul", Some("i̇stanbul")),
+            (" \u{a0}\u{2003} ", None),
+            ("", None),
+        ] {
+            assert_eq!(text(value).as_deref(), key, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn each_field_is_compared_in_its_own_way() {
+        let key =
+            |field: LeadField, value| match_key(&FieldKey::Standard(field), value, Some("DE"));
+        assert_eq!(
+            key(LeadField::WorkEmail, "A@B.de").as_deref(),
+            Some("a@b.de")
+        );
+        assert_eq!(
+            key(LeadField::MobilePhone, "0151 23456789").as_deref(),
+            Some("+4915123456789")
+        );
+        assert_eq!(
+            key(LeadField::CompanyName, " ACME  ag").as_deref(),
+            Some("acme ag")
+        );
+        assert_eq!(
+            match_key(&FieldKey::Custom("code".to_owned()), " X 1", None).as_deref(),
+            Some("x 1")
+        );
+    }
+
+    #[test]
+    fn every_single_character_is_stable_after_one_normalisation() {
+        for c in '\0'..=char::MAX {
+            let value = c.to_string();
+            if let Some(key) = text(&value) {
+                assert_eq!(text(&key).as_ref(), Some(&key), "{c:?}");
+            }
+            if let Some(key) = email(&value) {
+                assert_eq!(email(&key).as_ref(), Some(&key), "{c:?}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn normalisation_is_idempotent(value in "\\PC{0,40}|[\\s\\p{M}\\p{L}]{0,12}|.{0,12}", phone_like in "[+0-9 ()/x.-]{0,24}") {
+            for country in [None, Some("DE"), Some("US"), Some("IT")] {
+                for field in [LeadField::Email, LeadField::Phone, LeadField::City] {
+                    for value in [&value, &phone_like] {
+                        if let Some(key) = match_key(&FieldKey::Standard(field), value, country) {
+                            prop_assert!(!key.trim().is_empty());
+                            prop_assert_eq!(match_key(&FieldKey::Standard(field), &key, country), Some(key));
+                        }
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn case_and_white_space_at_the_ends_never_count(value in "[a-zA-Z0-9 .@äöüÄÖÜ]{1,30}") {
+            let changed = format!(" \t{}\n", value.to_uppercase());
+            prop_assert_eq!(text(&value), text(&changed));
+            prop_assert_eq!(email(&value), email(&changed));
+        }
+    }
+}

@@ -5,6 +5,9 @@ use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization as _;
 
 mod common;
+mod known;
+#[cfg(test)]
+mod tests;
 
 /// The fewest code points of a password.
 pub const MIN_LENGTH: usize = 15;

@@ -169,3 +169,118 @@ pub fn strategy_sentence(strategy: &MatchingStrategy) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::lead::LeadField;
+
+    fn strategy(fields: &[LeadField], is_active: bool) -> MatchingStrategy {
+        MatchingStrategy {
+            id: StrategyId::new(uuid::Uuid::from_u128(1)),
+            name: "By address".to_owned(),
+            fields: fields
+                .iter()
+                .map(|field| FieldKey::Standard(*field))
+                .collect(),
+            is_active,
+        }
+    }
+
+    fn mapped() -> BTreeSet<FieldKey> {
+        [LeadField::Email, LeadField::Phone, LeadField::LastName]
+            .map(FieldKey::Standard)
+            .into_iter()
+            .collect()
+    }
+
+    #[test]
+    fn every_field_is_mapped_once() {
+        use LeadField as F;
+        let problems = |fields: &[F]| check_fields(&strategy(fields, false).fields, &mapped());
+        assert_eq!(problems(&[F::Email, F::Phone]), []);
+        assert_eq!(problems(&[]), [StrategyRuleError::NoFields]);
+        assert_eq!(
+            problems(&[F::City]),
+            [StrategyRuleError::FieldWithoutMapping(FieldKey::Standard(
+                F::City
+            ))]
+        );
+        assert_eq!(
+            problems(&[F::Email, F::Email]),
+            [StrategyRuleError::DuplicateField(FieldKey::Standard(
+                F::Email
+            ))]
+        );
+        assert!(problems(&F::ALL[..11]).contains(&StrategyRuleError::TooManyFields));
+    }
+
+    #[test]
+    fn the_active_strategy_stays_and_only_a_sound_one_is_activated() {
+        let active = strategy(&[LeadField::Email], true);
+        let idle = strategy(&[LeadField::City], false);
+        assert_eq!(
+            check_deletion(&active),
+            Err(StrategyRuleError::ActiveCannotBeDeleted)
+        );
+        assert_eq!(
+            check_deactivation(&active),
+            Err(StrategyRuleError::ActiveCannotBeSwitchedOff)
+        );
+        assert_eq!(check_deletion(&idle), Ok(()));
+        assert_eq!(check_deactivation(&idle), Ok(()));
+        assert_eq!(check_activation(&active, &mapped()), Ok(()));
+        assert!(check_activation(&idle, &mapped()).is_err());
+        assert_eq!(
+            unmapped_fields(&idle, &mapped()),
+            [&FieldKey::Standard(LeadField::City)]
+        );
+        assert_eq!(
+            unmapped_fields(&active, &mapped()),
+            [&FieldKey::Standard(LeadField::Email); 0]
+        );
+    }
+
+    #[test]
+    fn a_name_is_given_short_and_unique() {
+        assert_eq!(check_name("By phone", ["By e-mail"]), None);
+        assert_eq!(check_name("  ", []), Some(StrategyRuleError::NoName));
+        assert_eq!(
+            check_name(&"x".repeat(101), []),
+            Some(StrategyRuleError::NameTooLong)
+        );
+        assert_eq!(
+            check_name(" by  E-MAIL", ["By e-mail"]),
+            Some(StrategyRuleError::DuplicateName)
+        );
+    }
+
+    #[test]
+    fn a_strategy_reads_as_a_sentence() {
+        use LeadField as F;
+        for (fields, sentence) in [
+            (
+                &[][..],
+                "This strategy has no fields, so it matches nothing.",
+            ),
+            (
+                &[F::Email],
+                "A submission matches a lead when Email is the same.",
+            ),
+            (
+                &[F::Email, F::Phone],
+                "A submission matches a lead when Email and Phone are both the same.",
+            ),
+            (
+                &[F::Email, F::Phone, F::City],
+                "A submission matches a lead when Email, Phone and City are all the same.",
+            ),
+        ] {
+            assert_eq!(strategy_sentence(&strategy(fields, true)), sentence);
+        }
+        assert_eq!(
+            StrategyRuleError::FieldWithoutMapping(FieldKey::Standard(F::City)).to_string(),
+            "The field “City” has no field mapping, so it would never have a value to compare. Add a mapping first."
+        );
+    }
+}

@@ -76,3 +76,43 @@ impl std::fmt::Display for TimeZone {
         f.pad(self.name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::{NaiveDate, TimeZone as _};
+
+    #[test]
+    fn times_are_shown_in_the_zone_and_days_begin_there() {
+        let berlin: TimeZone = "Europe/Berlin".parse().unwrap();
+        let at = Utc.with_ymd_and_hms(2026, 11, 20, 23, 30, 0).unwrap();
+        assert_eq!(berlin.format(at), "2026-11-21 00:30 CET");
+        assert_eq!(TimeZone::UTC.format(at), "2026-11-20 23:30 UTC");
+        let day = NaiveDate::from_ymd_opt(2026, 11, 21).unwrap();
+        assert_eq!(berlin.date(at), day);
+        assert_eq!(
+            berlin.start_of_day(day),
+            Utc.with_ymd_and_hms(2026, 11, 20, 23, 0, 0).unwrap()
+        );
+    }
+
+    #[test]
+    fn a_day_whose_midnight_is_skipped_begins_after_the_gap() {
+        let santiago: TimeZone = "America/Santiago".parse().unwrap();
+        let day = NaiveDate::from_ymd_opt(2024, 9, 8).unwrap();
+        assert_eq!(
+            santiago.start_of_day(day),
+            Utc.with_ymd_and_hms(2024, 9, 8, 4, 0, 0).unwrap()
+        );
+    }
+
+    #[test]
+    fn only_iana_names_are_time_zones() {
+        for bad in ["", "CET+1", "Europe/Nowhere", "Berlin", "../etc/passwd"] {
+            assert!(bad.parse::<TimeZone>().is_err(), "{bad}");
+        }
+        for name in TimeZone::names() {
+            assert_eq!(name.parse::<TimeZone>().unwrap().name(), name);
+        }
+    }
+}

@@ -112,3 +112,100 @@ pub fn check_name(name: &str) -> Result<String, UserRuleError> {
         Ok(name.to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(n: u8) -> UserId {
+        UserId::new(uuid::Uuid::from_u128(u128::from(n)))
+    }
+
+    fn user(n: u8, is_enabled: bool, roles: &[Role]) -> UserRoles {
+        UserRoles {
+            id: id(n),
+            is_enabled,
+            roles: roles.to_vec(),
+        }
+    }
+
+    #[test]
+    fn the_last_enabled_administrator_is_safe() {
+        use Role::{Administrator as A, Salesperson as S};
+        for (all, removable, why) in [
+            (vec![user(1, true, &[A])], false, "the only one"),
+            (
+                vec![user(1, true, &[A]), user(2, true, &[S])],
+                false,
+                "the other is a Salesperson",
+            ),
+            (
+                vec![user(1, true, &[A]), user(2, false, &[A])],
+                false,
+                "the other is disabled",
+            ),
+            (
+                vec![user(1, true, &[A]), user(2, true, &[S, A])],
+                true,
+                "another one is left",
+            ),
+            (
+                vec![user(1, true, &[S]), user(2, true, &[A])],
+                true,
+                "is none",
+            ),
+            (
+                vec![user(1, false, &[A]), user(2, true, &[S])],
+                true,
+                "is disabled already",
+            ),
+            (vec![], true, "is unknown"),
+        ] {
+            assert_eq!(can_remove_administrator(&id(1), &all), removable, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_change_that_keeps_the_last_administrator_passes() {
+        let all = [user(1, true, &[Role::Administrator]), user(2, true, &[])];
+        assert_eq!(
+            check_change(
+                &id(1),
+                &[Role::Administrator, Role::Salesperson],
+                true,
+                &all
+            ),
+            Ok(())
+        );
+        assert_eq!(
+            check_change(&id(1), &[Role::Salesperson], true, &all),
+            Err(UserRuleError::LastAdministrator)
+        );
+        assert_eq!(
+            check_change(&id(1), &[Role::Administrator], false, &all),
+            Err(UserRuleError::LastAdministrator)
+        );
+        assert_eq!(
+            check_change(&id(2), &[Role::S2sInbound], true, &all),
+            Err(UserRuleError::NotForPeople)
+        );
+        assert_eq!(check_change(&id(2), &[], false, &all), Ok(()));
+    }
+
+    #[test]
+    fn names_and_addresses_are_checked_and_cleaned() {
+        assert_eq!(
+            check_email(" Ada@Example.COM "),
+            Ok("ada@example.com".to_owned())
+        );
+        assert_eq!(check_email("ada"), Err(UserRuleError::InvalidEmail));
+        assert_eq!(check_email(" "), Err(UserRuleError::InvalidEmail));
+        assert_eq!(check_name(" Ada "), Ok("Ada".to_owned()));
+        assert_eq!(check_name(" \t"), Err(UserRuleError::NoName));
+        assert_eq!(
+            check_name(&"x".repeat(101)),
+            Err(UserRuleError::NameTooLong)
+        );
+        assert_eq!(check_name(&"é".repeat(100)), Ok("é".repeat(100)));
+    }
+}
