@@ -416,3 +416,8 @@ fn compare(input: &MatchInput, candidates: &Candidates) -> Vec<Comparison> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

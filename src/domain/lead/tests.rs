@@ -1,3 +1,5 @@
+//! Tests of the lead: policies, provenance, keys.
+
 use chrono::{DateTime, TimeZone as _, Utc};
 use proptest::prelude::*;
 use uuid::Uuid;

@@ -23,11 +23,14 @@ pub(super) fn check(password: &str, context: &[&str]) -> Result<(), PasswordErro
         return Err(PasswordError::ContextWord);
     }
     let letters = undisguised(&folded);
-    if PHRASES.iter().any(|phrase| is_phrase(&letters, phrase)) {
+    if PHRASES
+        .split_ascii_whitespace()
+        .any(|phrase| is_phrase(&letters, phrase))
+    {
         return Err(PasswordError::Common);
     }
     // Three different words are a passphrase, even if each is common; one or two with a number are not.
-    if rest_without(&folded, WORDS.iter().copied())
+    if rest_without(&folded, WORDS.split_ascii_whitespace())
         .is_some_and(|rest| rest.is_little() && rest.words < 3)
     {
         return Err(PasswordError::Common);

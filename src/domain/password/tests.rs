@@ -1,3 +1,5 @@
+//! Tests of the password rule.
+
 use super::*;
 
 const ADA: &[&str] = &["Ada Lovelace", "ada.lovelace@northwind.example"];

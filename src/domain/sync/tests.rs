@@ -1,3 +1,5 @@
+//! Tests of the sync rules: retry series, pages, windows, watermark.
+
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
