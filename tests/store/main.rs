@@ -12,6 +12,7 @@ mod support;
 
 mod match_keys;
 mod migrations;
+mod records;
 mod schema;
 mod settings;
 mod transactions;

@@ -13,6 +13,7 @@ pub mod browserlike;
 pub mod database;
 pub mod html;
 pub mod program;
+pub mod records;
 
 pub use browserlike::{Browserlike, Page};
 pub use database::{System, TestDatabase};
