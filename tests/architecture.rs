@@ -384,9 +384,9 @@ fn mentions_crate(code: &str, name: &str) -> bool {
     code.match_indices(&needle).any(|(at, _)| {
         let before = code[..at].chars().next_back().unwrap_or(' ');
         // `::diesel::` is the crate, `crate::diesel::` would be ours.
-        !(before.is_alphanumeric() || before == '_')
-            && !code[..at].ends_with("crate::")
-            && !code[..at].ends_with("self::")
+        let is_longer_name = before.is_alphanumeric() || before == '_';
+        let is_ours = code[..at].ends_with("crate::") || code[..at].ends_with("self::");
+        !is_longer_name && !is_ours
     })
 }
 

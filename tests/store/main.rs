@@ -10,6 +10,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod defaults;
 mod match_keys;
 mod migrations;
 mod records;

@@ -195,7 +195,7 @@ async fn the_clock_of_the_database_is_utc_and_close_to_ours() {
     let database = TestDatabase::new();
     let theirs = database
         .store()
-        .read(|conn| leadgen::store::database_now(conn))
+        .read(leadgen::store::database_now)
         .await
         .unwrap();
     let ours = leadgen::clock::Clock::System.now();

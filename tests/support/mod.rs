@@ -2,6 +2,7 @@
 #![allow(
     dead_code,
     unused_imports,
+    missing_docs,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -10,12 +11,14 @@
 )]
 
 pub mod browserlike;
+pub mod builders;
 pub mod database;
 pub mod html;
 pub mod program;
 pub mod records;
 
 pub use browserlike::{Browserlike, Page};
+pub use builders::{a_form, a_lead, a_moment, a_profile, a_submission, a_user, an_account};
 pub use database::{System, TestDatabase};
 pub use program::{Outcome, Program};
 
