@@ -8,5 +8,6 @@ pub mod auth;
 pub mod clock;
 pub mod domain;
 pub mod linkedin;
+pub mod sandbox;
 pub mod settings;
 pub mod store;

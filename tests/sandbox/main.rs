@@ -1,0 +1,11 @@
+//! The sandbox over the real wire: with the portal's own client, with raw requests and with LinkedIn's official Python client.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+mod authorization;
+mod leads;
+mod support;
