@@ -161,10 +161,15 @@ fn read_typed<T: DeserializeOwned>(text: &str) -> Result<T, String> {
 
 /// A string with half a surrogate pair is legal JSON text that serde cannot turn into a Rust string: such halves are read as U+FFFD.
 fn parse_repaired<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
-    serde_json::from_str(text).or_else(|error| match replace_lone_surrogates(text) {
+    // Done before parsing, because a part that is kept raw is read later, by somebody who does not know this.
+    let has_surrogates = text.contains("\\ud") || text.contains("\\uD");
+    match has_surrogates
+        .then(|| replace_lone_surrogates(text))
+        .flatten()
+    {
         Some(repaired) => serde_json::from_str(&repaired),
-        None => Err(error),
-    })
+        None => serde_json::from_str(text),
+    }
 }
 
 /// serde_json quotes the offending value; only what was expected may be told.

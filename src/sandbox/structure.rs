@@ -451,7 +451,7 @@ fn parts(
         let key = decode(key);
         let found = all.into_iter().find(|part| match part.get("id") {
             Some(Value::String(id)) => *id == key,
-            Some(id) => id.to_string() == key,
+            Some(id) => id.as_i64() == key.parse().ok(),
             None => false,
         });
         return call.entity(found.ok_or_else(not_found)?);
