@@ -201,7 +201,7 @@ fn number(value: &str) -> Option<String> {
         .chars()
         .filter(|c| !c.is_whitespace() && !matches!(c, '\'' | '’' | '_'))
         .collect();
-    if compact.is_empty()
+    if !compact.contains(|c: char| c.is_ascii_digit())
         || compact.len() > 30
         || !compact
             .bytes()
