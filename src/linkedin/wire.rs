@@ -14,7 +14,7 @@ use super::urn::urn_id;
 use lenient::{maybe_whole, or_default, whole};
 
 pub use form::{
-    CallToAction, Consent, FormContent, HiddenField, LeadForm, LegalInfo, Locale, LocalizedText,
+    CallToAction, CallToActionTarget, Consent, FormContent, HiddenField, LeadForm, LegalInfo, Locale, LocalizedText,
     MultipleChoiceDetails, PostSubmissionInfo, Question, QuestionDetails, QuestionOption,
     ReviewInfo, TextDetails,
 };

@@ -166,6 +166,9 @@ pub struct Question {
     /// Whether an answer is demanded; LinkedIn's default is yes.
     #[serde(default)]
     pub response_required: Option<bool>,
+    /// Whether the member may change what LinkedIn filled in.
+    #[serde(default)]
+    pub response_editable: Option<bool>,
     /// Text or choice.
     #[serde(default, deserialize_with = "or_default")]
     pub question_details: QuestionDetails,
@@ -230,6 +233,16 @@ pub struct PostSubmissionInfo {
 pub struct CallToAction {
     /// VISIT_COMPANY_WEBSITE, DOWNLOAD_NOW …; open.
     pub call_to_action_label: Option<String>,
+    /// Where the button leads.
+    pub call_to_action_target: Option<CallToActionTarget>,
+}
+
+/// Where the button after the submission leads.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct CallToActionTarget {
+    /// The landing page.
+    pub landing_page_url: Option<String>,
 }
 
 /// Privacy policy and consents.

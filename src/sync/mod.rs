@@ -1,0 +1,90 @@
+//! The use case: from LinkedIn's answers to leads. The only place that joins domain, store and the LinkedIn client.
+//!
+//! [`scheduler`] claims what is due and runs it. [`discover`] finds the accounts of a profile; [`pull`] reads one account:
+//! forms, campaigns, then responses window by window; [`intake`] turns wire shapes into domain values (the one file that
+//! moves when LinkedIn's shapes change); [`process`] maps, matches and saves a batch in one transaction with its cursor.
+//! [`authorized`] calls LinkedIn with a profile's token and knows what a 401 or a daily limit means; [`connect`] is the
+//! connect flow that the pages use; [`reset`] starts everything over.
+
+pub mod authorized;
+pub mod connect;
+pub mod decision;
+pub mod discover;
+mod error;
+pub mod intake;
+pub mod process;
+pub mod pull;
+pub mod reset;
+pub mod scheduler;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use error::SyncError;
+
+use crate::auth::secret_key::SecretKey;
+use crate::clock::Clock;
+use crate::linkedin::LinkedInClient;
+use crate::linkedin::oauth::LinkedInOAuth;
+use crate::store::Store;
+
+/// How the sync behaves; the defaults are production's.
+#[derive(Debug, Clone)]
+pub struct SyncOptions {
+    /// Time between two pulls of an account.
+    pub interval: Duration,
+    /// Time between two looks at which accounts a profile can read.
+    pub discovery_interval: Duration,
+    /// Time between two looks at the campaigns of an account.
+    pub campaign_interval: Duration,
+    /// How long a claim holds without being extended.
+    pub lease: Duration,
+    /// How long one claim may work before it gives the next account its turn.
+    pub budget: Duration,
+    /// How many accounts are worked on at once by one process.
+    pub concurrency: usize,
+    /// Responses asked for per page.
+    pub page_size: u32,
+    /// Responses per transaction.
+    pub batch_size: usize,
+    /// A fresh token may be answered 401 for so long (linkedin-api.md §1.3).
+    pub fresh_token_grace: Duration,
+    /// Times a submission is tried again by itself before it waits for a person.
+    pub submission_attempts: i64,
+}
+
+impl Default for SyncOptions {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(300),
+            discovery_interval: Duration::from_secs(3600),
+            campaign_interval: Duration::from_secs(1800),
+            lease: Duration::from_secs(60),
+            budget: Duration::from_secs(30),
+            concurrency: 8,
+            page_size: 1_000,
+            batch_size: 1_000,
+            fresh_token_grace: Duration::from_secs(60),
+            submission_attempts: 5,
+        }
+    }
+}
+
+/// What every part of the sync works with. Cheap to clone.
+#[derive(Clone)]
+pub struct SyncContext {
+    /// The database.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+    /// LinkedIn's API.
+    pub linkedin: LinkedInClient,
+    /// LinkedIn's authorization server; `None` while the portal has no client id and secret.
+    pub oauth: Option<LinkedInOAuth>,
+    /// Opens the tokens.
+    pub secret_key: SecretKey,
+    /// How to behave.
+    pub options: Arc<SyncOptions>,
+    /// Names this process in leases.
+    pub owner: Arc<str>,
+}
