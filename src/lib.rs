@@ -11,3 +11,4 @@ pub mod linkedin;
 pub mod sandbox;
 pub mod settings;
 pub mod store;
+pub mod sync;

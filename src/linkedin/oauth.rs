@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
 use oauth2::basic::{BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenType};
 use oauth2::{
     AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
@@ -141,7 +142,7 @@ impl LinkedInOAuth {
         code: &str,
         redirect_uri: &str,
     ) -> Result<TokenAnswer, LinkedInError> {
-        let send = |request| self.send(request);
+        let send = self.carrier();
         let token = self
             .oauth2
             .exchange_code(AuthorizationCode::new(code.to_owned()))
@@ -160,7 +161,7 @@ impl LinkedInOAuth {
         &self,
         refresh_token: &SecretString,
     ) -> Result<TokenAnswer, LinkedInError> {
-        let send = |request| self.send(request);
+        let send = self.carrier();
         let refresh_token = oauth2::RefreshToken::new(refresh_token.expose_secret().to_owned());
         let token = self
             .oauth2
@@ -176,7 +177,7 @@ impl LinkedInOAuth {
     /// # Errors
     /// [`LinkedInError::Token`] for wrong app credentials; an unknown token is `active: false`, no error.
     pub async fn introspect(&self, token: &AccessToken) -> Result<Introspection, LinkedInError> {
-        let send = |request| self.send(request);
+        let send = self.carrier();
         let token = oauth2::AccessToken::new(token.secret().to_owned());
         let answer = self
             .oauth2
@@ -216,6 +217,19 @@ impl LinkedInOAuth {
                 }
             }
             _ => Err(received.failure(Some(token))),
+        }
+    }
+
+    /// What the `oauth2` crate sends its requests with. It owns all it needs and boxes its future: a borrowing one makes
+    /// the calls' futures not `Send` for the compiler.
+    fn carrier(
+        &self,
+    ) -> impl Fn(HttpRequest) -> BoxFuture<'static, Result<HttpResponse, LinkedInError>> + use<>
+    {
+        let this = self.clone();
+        move |request| {
+            let this = this.clone();
+            Box::pin(async move { this.send(request).await })
         }
     }
 

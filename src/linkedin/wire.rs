@@ -14,9 +14,9 @@ use super::urn::urn_id;
 use lenient::{maybe_whole, or_default, whole};
 
 pub use form::{
-    CallToAction, CallToActionTarget, Consent, FormContent, HiddenField, LeadForm, LegalInfo, Locale, LocalizedText,
-    MultipleChoiceDetails, PostSubmissionInfo, Question, QuestionDetails, QuestionOption,
-    ReviewInfo, TextDetails,
+    CallToAction, CallToActionTarget, Consent, FormContent, HiddenField, LeadForm, LegalInfo,
+    Locale, LocalizedText, MultipleChoiceDetails, PostSubmissionInfo, Question, QuestionDetails,
+    QuestionOption, ReviewInfo, TextDetails,
 };
 pub use response::{
     AssociatedEntity, CampaignInfo, ConsentResponse, FormAnswer, FormAnswers, FormResponse,

@@ -508,3 +508,43 @@ pub fn claimed_account(conn: &mut AnyConn, id: &AccountId) -> Result<ClaimedAcco
             .collect::<Result<_, StoreError>>()?,
     })
 }
+
+/// Failures in a row of a profile.
+///
+/// # Errors
+/// As any query.
+pub fn profile_failure_streak(conn: &mut AnyConn, profile: &ProfileId) -> Result<i64, StoreError> {
+    use linkedin_user_profiles as p;
+    Ok(p::table
+        .filter(p::id.eq(profile.as_str()))
+        .select(p::failure_streak)
+        .first(conn)
+        .optional()?
+        .unwrap_or(0))
+}
+
+/// Whether a profile or an account is due: a read that spares the write lock when nothing is.
+///
+/// # Errors
+/// As any query.
+pub fn is_anything_due(conn: &mut AnyConn) -> Result<bool, StoreError> {
+    use linkedin_accounts as a;
+    use linkedin_user_profiles as p;
+    let at = database_now(conn)?.naive_utc();
+    let profiles: i64 = p::table
+        .filter(p::authorization_status.eq(Authorization::Authorized.as_str()))
+        .filter(p::next_sync_at.le(at))
+        .filter(p::lease_expires_at.is_null().or(p::lease_expires_at.le(at)))
+        .count()
+        .get_result(conn)?;
+    if profiles > 0 {
+        return Ok(true);
+    }
+    let accounts: i64 = a::table
+        .filter(a::is_sync_enabled.eq(true))
+        .filter(a::next_sync_at.le(at))
+        .filter(a::lease_expires_at.is_null().or(a::lease_expires_at.le(at)))
+        .count()
+        .get_result(conn)?;
+    Ok(accounts > 0)
+}

@@ -20,6 +20,7 @@ pub mod match_keys;
 pub mod matching_strategies;
 mod migrations;
 pub mod organizations;
+pub mod owners;
 pub mod paging;
 pub mod profiles;
 pub mod schema;

@@ -26,7 +26,10 @@ pub struct Owners {
 /// # Errors
 /// As any query.
 pub fn load(conn: &mut AnyConn, account: &AccountId) -> Result<Owners, StoreError> {
-    let enabled: Vec<String> = users::table.filter(users::is_enabled.eq(true)).select(users::id).load(conn)?;
+    let enabled: Vec<String> = users::table
+        .filter(users::is_enabled.eq(true))
+        .select(users::id)
+        .load(conn)?;
     let account_default: Option<String> = linkedin_accounts::table
         .filter(linkedin_accounts::id.eq(account.as_str()))
         .select(linkedin_accounts::default_lead_owner_id)

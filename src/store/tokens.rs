@@ -562,3 +562,29 @@ pub fn unanswered_state(
         .optional()?;
     Ok(latest.and_then(|(created, consumed)| consumed.is_none().then(|| created.and_utc())))
 }
+
+/// Marks an expired profile as being authorised again, or back as expired when that did not succeed. A profile whose
+/// token still works stays Authorized, so that its sync goes on.
+///
+/// # Errors
+/// As any query.
+pub fn set_reauthorizing(
+    conn: &mut AnyConn,
+    profile: &ProfileId,
+    begins: bool,
+) -> Result<(), StoreError> {
+    use linkedin_user_profiles as p;
+    let (from, to) = if begins {
+        (Authorization::Expired, Authorization::Reauthorizing)
+    } else {
+        (Authorization::Reauthorizing, Authorization::Expired)
+    };
+    diesel::update(
+        p::table
+            .filter(p::id.eq(profile.as_str()))
+            .filter(p::authorization_status.eq(from.as_str())),
+    )
+    .set(p::authorization_status.eq(to.as_str()))
+    .execute(conn)?;
+    Ok(())
+}

@@ -144,7 +144,7 @@ impl Authorized {
         match request(opened.token.clone()).await {
             Err(LinkedInError::Unauthorized(refusal)) => {
                 let error = LinkedInError::Unauthorized(refusal);
-                self.after_unauthorized(opened, error, &request).await
+                self.after_unauthorized(opened, error, request).await
             }
             Err(error) => Err(self.after_failure(endpoint, error).await),
             Ok(answer) => Ok(answer),
@@ -153,7 +153,10 @@ impl Authorized {
 
     fn refuse_closed(&self, endpoint: &str) -> Result<(), SyncError> {
         let now = self.ctx.clock.now();
-        let blocks = self.blocks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let blocks = self
+            .blocks
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let closed = [None, Some(self.profile.clone())]
             .into_iter()
             .filter_map(|profile| blocks.get(&(endpoint.to_owned(), profile)))
@@ -162,7 +165,10 @@ impl Authorized {
         match closed {
             Some(until) => Err(SyncError::found(
                 FailureReason::DailyLimitReached,
-                format!("{endpoint} is closed until {}", until.format("%Y-%m-%d %H:%M UTC")),
+                format!(
+                    "{endpoint} is closed until {}",
+                    until.format("%Y-%m-%d %H:%M UTC")
+                ),
             )),
             None => Ok(()),
         }
@@ -205,7 +211,10 @@ impl Authorized {
             .read(move |conn| store::tokens::find(conn, &profile))
             .await?
             .ok_or_else(|| {
-                SyncError::found(FailureReason::NotAuthorized, "the profile has no token any more")
+                SyncError::found(
+                    FailureReason::NotAuthorized,
+                    "the profile has no token any more",
+                )
             })
     }
 
@@ -257,9 +266,7 @@ impl Authorized {
         let won = self
             .ctx
             .store
-            .write(move |conn| {
-                store::tokens::claim_refresh(conn, &profile, version, REFRESH_LEASE)
-            })
+            .write(move |conn| store::tokens::claim_refresh(conn, &profile, version, REFRESH_LEASE))
             .await
             .map_err(|error: StoreError| SyncError::from(error))?;
         if !won {
@@ -278,8 +285,13 @@ impl Authorized {
                 if kept {
                     answer.refresh_token = Some(refresh_token);
                 }
-                let mut tokens =
-                    seal(&self.ctx.secret_key, "linkedin_tokens", &self.profile, &answer, now)?;
+                let mut tokens = seal(
+                    &self.ctx.secret_key,
+                    "linkedin_tokens",
+                    &self.profile,
+                    &answer,
+                    now,
+                )?;
                 if tokens.refresh_token_expires_at.is_none() {
                     tokens.refresh_token_expires_at = stored.sealed.refresh_token_expires_at;
                 }
@@ -349,7 +361,10 @@ impl Authorized {
         if expired {
             tracing::warn!(profile.id = %self.profile, reason = reason.as_str(), "the profile needs a new authorization");
         }
-        Ok(SyncError::found(reason, "the profile has to be authorised again"))
+        Ok(SyncError::found(
+            reason,
+            "the profile has to be authorised again",
+        ))
     }
 
     /// A 401: a fresh token is given time, a newer token is taken, LinkedIn is asked, and only then is the token gone.
@@ -357,7 +372,7 @@ impl Authorized {
         &self,
         opened: Opened,
         error: LinkedInError,
-        request: &impl Fn(AccessToken) -> F,
+        request: impl Fn(AccessToken) -> F,
     ) -> Result<T, SyncError>
     where
         F: Future<Output = Result<T, LinkedInError>>,
@@ -422,7 +437,9 @@ impl Authorized {
         if error.service_error_code() != Some(65_601) {
             return Duration::ZERO;
         }
-        let age = (self.ctx.clock.now() - stored.issued_at).to_std().unwrap_or_default();
+        let age = (self.ctx.clock.now() - stored.issued_at)
+            .to_std()
+            .unwrap_or_default();
         self.ctx.options.fresh_token_grace.saturating_sub(age)
     }
 }

@@ -103,12 +103,18 @@ fn answer_value(details: Option<&str>) -> AnswerValue {
     };
     match serde_json::from_str::<Details<'_>>(text) {
         Ok(Details {
-            text_question_answer: Some(TextAnswer { answer: Some(answer) }),
+            text_question_answer:
+                Some(TextAnswer {
+                    answer: Some(answer),
+                }),
             multiple_choice_answer: None,
         }) => AnswerValue::text(&answer),
         Ok(Details {
             text_question_answer: None,
-            multiple_choice_answer: Some(ChoiceAnswer { options: Some(options) }),
+            multiple_choice_answer:
+                Some(ChoiceAnswer {
+                    options: Some(options),
+                }),
         }) if !options.is_empty() => AnswerValue::Choices(options),
         _ => match serde_json::from_str(text) {
             Ok(value) => AnswerValue::from_details(&value),
@@ -125,20 +131,30 @@ impl Response {
         let raw = element.raw.get().as_bytes().to_vec();
         let content_hash = Sha256::digest(&raw).to_vec();
         let nameless = || {
-            let hex: String = content_hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            let hex: String = content_hash
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
             format!("sha256:{hex}")
         };
         match element.value {
             Ok(response) => Self {
-                response_id: Some(clean(&response.id)).filter(|id| !id.is_empty()).unwrap_or_else(nameless),
-                submitted_at: response.submitted_at.and_then(moment).unwrap_or(place.until),
+                response_id: Some(clean(&response.id))
+                    .filter(|id| !id.is_empty())
+                    .unwrap_or_else(nameless),
+                submitted_at: response
+                    .submitted_at
+                    .and_then(moment)
+                    .unwrap_or(place.until),
                 lead_type: response
                     .lead_type
                     .as_deref()
                     .and_then(LeadType::from_wire)
                     .unwrap_or(place.lead_type),
                 is_test: response.test_lead || place.is_test,
-                form: response.form_version().map(|urn| (urn.form_id, urn.version_id)),
+                form: response
+                    .form_version()
+                    .map(|urn| (urn.form_id, urn.version_id)),
                 campaign_linkedin_id: response.campaign_id(),
                 creative_linkedin_id: response.creative_id(),
                 submitter_urn: response.submitter.as_deref().map(clean),
@@ -149,7 +165,9 @@ impl Response {
                         .iter()
                         .map(|answer| Answer {
                             question_id: answer.question_id,
-                            value: answer_value(answer.answer_details.as_ref().map(|raw| raw.get())),
+                            value: answer_value(
+                                answer.answer_details.as_ref().map(|raw| raw.get()),
+                            ),
                         })
                         .collect(),
                     response
@@ -189,7 +207,8 @@ impl Response {
     /// # Errors
     /// When the bytes are no JSON, which storing would have prevented.
     pub fn reread(raw: Vec<u8>, place: Place) -> Result<Self, String> {
-        let text = String::from_utf8(raw).map_err(|_| "the stored response is not UTF-8".to_owned())?;
+        let text =
+            String::from_utf8(raw).map_err(|_| "the stored response is not UTF-8".to_owned())?;
         let raw = serde_json::value::RawValue::from_string(text)
             .map_err(|_| "the stored response is no JSON".to_owned())?;
         Ok(Self::read(Element::read(raw), place))
@@ -219,7 +238,11 @@ pub fn form_version(form: &wire::LeadForm, number: i64) -> FormVersion {
         number,
         name: form_name(form),
         locale: Locale { language, country },
-        questions: content.questions.iter().map(|question| read_question(question, key)).collect(),
+        questions: content
+            .questions
+            .iter()
+            .map(|question| read_question(question, key))
+            .collect(),
         hidden_fields: form
             .hidden_fields
             .iter()
@@ -327,7 +350,10 @@ pub fn seen_campaign(campaign: &wire::Campaign, groups: &[(i64, Option<String>)]
         .as_deref()
         .and_then(|urn| linkedin::urn::urn_id(urn, "sponsoredCampaignGroup"))
         .map(|id| {
-            let name = groups.iter().find(|(known, _)| *known == id).and_then(|(_, name)| name.clone());
+            let name = groups
+                .iter()
+                .find(|(known, _)| *known == id)
+                .and_then(|(_, name)| name.clone());
             (id, name)
         });
     SeenCampaign {

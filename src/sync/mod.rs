@@ -18,6 +18,7 @@ pub mod reset;
 pub mod scheduler;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 pub use error::SyncError;
@@ -87,4 +88,11 @@ pub struct SyncContext {
     pub options: Arc<SyncOptions>,
     /// Names this process in leases.
     pub owner: Arc<str>,
+    /// Turns true when the process is to end: runs stop at their next page.
+    pub stopping: Arc<AtomicBool>,
+}
+
+/// A random number from 0 to 1, so that replicas do not all come back at the same moment.
+fn jitter() -> f64 {
+    getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX))
 }

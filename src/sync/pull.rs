@@ -2,6 +2,7 @@
 //! Fetching the next page overlaps with saving the last batch; a batch and its cursor are one transaction.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -63,10 +64,10 @@ impl Progress {
 }
 
 /// One account in the hands of one run.
-struct Puller<'a> {
-    ctx: &'a SyncContext,
-    lease: &'a Lease,
-    account: &'a ClaimedAccount,
+struct Puller {
+    ctx: SyncContext,
+    lease: Lease,
+    account: ClaimedAccount,
     linkedin: Authorized,
     page_roles: Vec<String>,
     until: Instant,
@@ -76,16 +77,20 @@ struct Puller<'a> {
 ///
 /// # Errors
 /// When the lease was lost or the database cannot be used.
-pub async fn run(ctx: &SyncContext, lease: &Lease, account: &ClaimedAccount) -> Result<RunEnd, SyncError> {
+pub async fn run(
+    ctx: SyncContext,
+    lease: Lease,
+    account: ClaimedAccount,
+) -> Result<RunEnd, SyncError> {
     let until = Instant::now() + ctx.options.budget;
     let mut last: Option<Progress> = None;
     // One profile is enough; another one stands in when the first may not read the account any more.
     for (profile, page_roles) in &account.profiles {
         let puller = Puller {
-            ctx,
-            lease,
-            account,
-            linkedin: Authorized::new(ctx, profile.clone()).await?,
+            ctx: ctx.clone(),
+            lease: lease.clone(),
+            account: account.clone(),
+            linkedin: Authorized::new(&ctx, profile.clone()).await?,
             page_roles: page_roles.clone(),
             until,
         };
@@ -116,17 +121,25 @@ pub async fn run(ctx: &SyncContext, lease: &Lease, account: &ClaimedAccount) -> 
             ..Progress::default()
         },
     };
-    Ok(end(ctx, account, &progress))
+    Ok(end(&ctx, &account, &progress))
 }
 
 fn end(ctx: &SyncContext, account: &ClaimedAccount, progress: &Progress) -> RunEnd {
     let status = RunStatus::from_parts(progress.succeeded, progress.failures.len());
     let next_in = if progress.is_unfinished && progress.failures.is_empty() {
         Some(Duration::ZERO)
-    } else if let Some(worst) = progress.failures.iter().min_by_key(|failure| wait(ctx, account, failure)) {
+    } else if let Some(worst) = progress
+        .failures
+        .iter()
+        .min_by_key(|failure| wait(ctx, account, failure))
+    {
         // The part that can be tried soonest decides; what waits for midnight is skipped by its block until then.
         let wait = wait(ctx, account, worst);
-        Some(if progress.succeeded > 0 { wait.max(ctx.options.interval.min(wait)) } else { wait })
+        Some(if progress.succeeded > 0 {
+            wait.max(ctx.options.interval.min(wait))
+        } else {
+            wait
+        })
     } else {
         Some(ctx.options.interval)
     };
@@ -138,19 +151,30 @@ fn end(ctx: &SyncContext, account: &ClaimedAccount, progress: &Progress) -> RunE
     };
     RunEnd {
         status,
-        failure: progress.failures.first().map(|failure| (failure.reason(), failure.detail())),
+        failure: progress
+            .failures
+            .first()
+            .map(|failure| (failure.reason(), failure.detail())),
         next_in,
     }
 }
 
 fn wait(ctx: &SyncContext, account: &ClaimedAccount, failure: &SyncError) -> Duration {
     let now = ctx.clock.now();
-    let attempt = u32::try_from(account.failure_streak).unwrap_or(u32::MAX).saturating_add(1);
-    let at = next_attempt(attempt, failure.reason(), now, super::jitter(), failure.retry_after());
+    let attempt = u32::try_from(account.failure_streak)
+        .unwrap_or(u32::MAX)
+        .saturating_add(1);
+    let at = next_attempt(
+        attempt,
+        failure.reason(),
+        now,
+        super::jitter(),
+        failure.retry_after(),
+    );
     (at - now).to_std().unwrap_or_default()
 }
 
-impl Puller<'_> {
+impl Puller {
     async fn everything(&self) -> Result<Progress, SyncError> {
         let mut progress = Progress::default();
         let forms = self.forms().await;
@@ -174,7 +198,10 @@ impl Puller<'_> {
         progress.took(waiting)?;
         for lead_type in self.account.owner_type.lead_types() {
             if *lead_type == LeadType::Event
-                && !self.page_roles.iter().any(|role| EVENT_ROLES.contains(&role.as_str()))
+                && !self
+                    .page_roles
+                    .iter()
+                    .any(|role| EVENT_ROLES.contains(&role.as_str()))
             {
                 continue;
             }
@@ -196,12 +223,17 @@ impl Puller<'_> {
                             progress.states.form = Some(FormSyncStatus::Forbidden);
                         }
                         progress.took::<()>(Err(error))?;
-                        self.write(move |conn| store::streams::save_failure(conn, &key, reason)).await?;
+                        self.write(move |conn| store::streams::save_failure(conn, &key, reason))
+                            .await?;
                     }
                 }
             }
         }
-        let (account, states, now) = (self.account.id.clone(), progress.states, self.ctx.clock.now());
+        let (account, states, now) = (
+            self.account.id.clone(),
+            progress.states,
+            self.ctx.clock.now(),
+        );
         self.write(move |conn| {
             store::directory::save_account_states(conn, &account, states, now)?;
             store::directory::save_form_states(conn, &account)
@@ -226,21 +258,29 @@ impl Puller<'_> {
             .map_err(|error: StoreError| error.into())
     }
 
+    fn is_out_of_time(&self) -> bool {
+        Instant::now() >= self.until || self.ctx.stopping.load(Ordering::SeqCst)
+    }
+
     fn owner(&self) -> crate::linkedin::Owner {
         intake::owner(self.account.owner_type, self.account.linkedin_id)
     }
 
     /// Reads all forms; returns how many.
     async fn forms(&self) -> Result<usize, SyncError> {
-        let client = &self.ctx.linkedin;
+        let client = self.ctx.linkedin.clone();
         let owner = self.owner();
         let mut count = 0;
         let mut start: u32 = 0;
         for _ in 0..PAGE_LIMIT {
             let page = self
                 .linkedin
-                .call("leadForms", |token: AccessToken| async move {
-                    client.lead_forms(&token, owner, start, FORM_PAGE).await
+                .call("leadForms", {
+                    let client = client.clone();
+                    move |token| {
+                        let client = client.clone();
+                        async move { client.lead_forms(&token, owner, start, FORM_PAGE).await }
+                    }
                 })
                 .await?
                 .value;
@@ -256,13 +296,17 @@ impl Puller<'_> {
             }
             count += received;
             let (account, now) = (self.account.id.clone(), self.ctx.clock.now());
-            self.write(move |conn| store::directory::save_forms(conn, &account, &seen, now)).await?;
+            self.write(move |conn| store::directory::save_forms(conn, &account, &seen, now))
+                .await?;
             if is_last(&page, received, FORM_PAGE, start) {
                 return Ok(count);
             }
             start = start.saturating_add(u32::try_from(received).unwrap_or(u32::MAX));
         }
-        Err(SyncError::found(FailureReason::PageRepeated, "the list of forms does not end"))
+        Err(SyncError::found(
+            FailureReason::PageRepeated,
+            "the list of forms does not end",
+        ))
     }
 
     fn campaigns_are_due(&self) -> bool {
@@ -279,26 +323,57 @@ impl Puller<'_> {
 
     /// Reads campaign groups, campaigns and creatives; returns how many campaigns.
     async fn campaigns(&self) -> Result<usize, SyncError> {
-        let client = &self.ctx.linkedin;
+        let client = self.ctx.linkedin.clone();
         let id = self.account.linkedin_id;
         let mut groups = Vec::new();
-        self.cursor("adCampaignGroups", |token, page_token| async move {
-            client.campaign_groups(&token, id, page_token.as_deref()).await
-        }, |page| {
-            groups.extend(page.values().map(|group| (group.id, group.name.clone())));
-        })
+        self.cursor(
+            "adCampaignGroups",
+            {
+                let client = client.clone();
+                move |token, page_token: Option<String>| {
+                    let client = client.clone();
+                    async move {
+                        client
+                            .campaign_groups(&token, id, page_token.as_deref())
+                            .await
+                    }
+                }
+            },
+            |page| {
+                groups.extend(page.values().map(|group| (group.id, group.name.clone())));
+            },
+        )
         .await?;
         let mut campaigns = Vec::new();
-        self.cursor("adCampaigns", |token, page_token| async move {
-            client.campaigns(&token, id, page_token.as_deref()).await
-        }, |page| {
-            campaigns.extend(page.values().map(|campaign| intake::seen_campaign(campaign, &groups)));
-        })
+        self.cursor(
+            "adCampaigns",
+            {
+                let client = client.clone();
+                move |token, page_token: Option<String>| {
+                    let client = client.clone();
+                    async move { client.campaigns(&token, id, page_token.as_deref()).await }
+                }
+            },
+            |page| {
+                campaigns.extend(
+                    page.values()
+                        .map(|campaign| intake::seen_campaign(campaign, &groups)),
+                );
+            },
+        )
         .await?;
         let mut creatives = Vec::new();
-        self.cursor("creatives", |token, page_token| async move {
-            client.creatives(&token, id, page_token.as_deref()).await
-        }, |page| creatives.extend(page.values().filter_map(intake::seen_creative)))
+        self.cursor(
+            "creatives",
+            {
+                let client = client.clone();
+                move |token, page_token: Option<String>| {
+                    let client = client.clone();
+                    async move { client.creatives(&token, id, page_token.as_deref()).await }
+                }
+            },
+            |page| creatives.extend(page.values().filter_map(intake::seen_creative)),
+        )
         .await?;
         let count = campaigns.len();
         let (account, now) = (self.account.id.clone(), self.ctx.clock.now());
@@ -313,7 +388,7 @@ impl Puller<'_> {
     async fn cursor<T, F>(
         &self,
         endpoint: &str,
-        request: impl Fn(AccessToken, Option<String>) -> F,
+        request: impl Fn(AccessToken, Option<String>) -> F + Clone,
         mut take: impl FnMut(&Page<T>),
     ) -> Result<(), SyncError>
     where
@@ -323,7 +398,10 @@ impl Puller<'_> {
         for _ in 0..PAGE_LIMIT {
             let page = self
                 .linkedin
-                .call(endpoint, |token| request(token, page_token.clone()))
+                .call(endpoint, {
+                    let (request, page_token) = (request.clone(), page_token.clone());
+                    move |token| request(token, page_token.clone())
+                })
                 .await?
                 .value;
             take(&page);
@@ -332,7 +410,10 @@ impl Puller<'_> {
             }
             page_token = page.next_page_token;
         }
-        Err(SyncError::found(FailureReason::PageRepeated, format!("the list of {endpoint} does not end")))
+        Err(SyncError::found(
+            FailureReason::PageRepeated,
+            format!("the list of {endpoint} does not end"),
+        ))
     }
 
     fn batch(&self) -> process::Batch {
@@ -341,6 +422,7 @@ impl Puller<'_> {
             account_name: self.account.name.clone(),
             attempts: self.ctx.options.submission_attempts,
             now: self.ctx.clock.now(),
+            parks: None,
         }
     }
 
@@ -348,7 +430,10 @@ impl Puller<'_> {
     async fn waiting(&self, counts: &mut RunCounts) -> Result<(), SyncError> {
         let limit = i64::try_from(self.ctx.options.batch_size).unwrap_or(1_000);
         for _ in 0..PAGE_LIMIT {
-            let (account, attempts) = (self.account.id.clone(), self.ctx.options.submission_attempts);
+            let (account, attempts) = (
+                self.account.id.clone(),
+                self.ctx.options.submission_attempts,
+            );
             let waiting = self
                 .ctx
                 .store
@@ -395,21 +480,38 @@ impl Puller<'_> {
     /// Makes sure that the versions which these responses answered are known: LinkedIn's list has only the current one
     /// of each form, so an older one is read from one of its responses, once.
     async fn learn_versions(&self, responses: &[Response]) -> Result<(), SyncError> {
-        let named: BTreeSet<(i64, i64)> = responses.iter().filter_map(|response| response.form).collect();
+        let named: BTreeSet<(i64, i64)> = responses
+            .iter()
+            .filter_map(|response| response.form)
+            .collect();
         if named.is_empty() {
             return Ok(());
         }
-        let forms: Vec<i64> = named.iter().map(|(form, _)| *form).collect::<BTreeSet<_>>().into_iter().collect();
-        let known = self.ctx.store.read(move |conn| store::directory::known_versions(conn, &forms)).await?;
+        let forms: Vec<i64> = named
+            .iter()
+            .map(|(form, _)| *form)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect();
+        let known = self
+            .ctx
+            .store
+            .read(move |conn| store::directory::known_versions(conn, &forms))
+            .await?;
         for version in named.iter().filter(|version| !known.contains_key(version)) {
-            let Some(example) = responses.iter().find(|response| response.form == Some(*version)) else {
+            let Some(example) = responses
+                .iter()
+                .find(|response| response.form == Some(*version))
+            else {
                 continue;
             };
             match self.version_of(&example.response_id, *version).await {
                 Ok(Some(seen)) => {
                     let (account, now) = (self.account.id.clone(), self.ctx.clock.now());
-                    self.write(move |conn| store::directory::save_forms(conn, &account, &[seen], now))
-                        .await?;
+                    self.write(move |conn| {
+                        store::directory::save_forms(conn, &account, &[seen], now)
+                    })
+                    .await?;
                 }
                 Ok(None) => {}
                 // The responses are stored all the same and wait for their version.
@@ -429,11 +531,15 @@ impl Puller<'_> {
         response_id: &str,
         (form_id, number): (i64, i64),
     ) -> Result<Option<SeenForm>, SyncError> {
-        let client = &self.ctx.linkedin;
+        let client = self.ctx.linkedin.clone();
         let answer = self
             .linkedin
-            .call("leadFormResponses", |token| async move {
-                client.lead_form_response(&token, response_id, true).await
+            .call("leadFormResponses", {
+                let id = response_id.to_owned();
+                move |token| {
+                    let (client, id) = (client.clone(), id.clone());
+                    async move { client.lead_form_response(&token, &id, true).await }
+                }
             })
             .await?
             .value;
@@ -448,7 +554,11 @@ impl Puller<'_> {
             return Ok(None);
         }
         let mut seen = intake::seen_form(&form, answer.raw.get());
-        seen.version = Some((number, intake::form_version(&form, number), answer.raw.get().as_bytes().to_vec()));
+        seen.version = Some((
+            number,
+            intake::form_version(&form, number),
+            answer.raw.get().as_bytes().to_vec(),
+        ));
         seen.is_current = false;
         Ok(Some(seen))
     }
@@ -458,7 +568,10 @@ impl Puller<'_> {
         let policy = WindowPolicy::default();
         let state = {
             let key = key.clone();
-            self.ctx.store.read(move |conn| store::streams::find(conn, &key)).await?
+            self.ctx
+                .store
+                .read(move |conn| store::streams::find(conn, &key))
+                .await?
         };
         let window = open_window(&state, self.ctx.clock.now(), None, &policy);
         let (sender, receiver) = mpsc::channel(2);
@@ -479,7 +592,7 @@ impl Puller<'_> {
         window: OpenWindow,
         sender: mpsc::Sender<Fetched>,
     ) -> Result<(), SyncError> {
-        let client = &self.ctx.linkedin;
+        let client = self.ctx.linkedin.clone();
         let owner = self.owner();
         let mut window = window;
         let mut first_of_last_page: Option<(String, usize)> = None;
@@ -495,8 +608,12 @@ impl Puller<'_> {
             };
             let answer = self
                 .linkedin
-                .call("leadFormResponses", |token| async move {
-                    client.lead_form_responses(&token, &wanted).await
+                .call("leadFormResponses", {
+                    let client = client.clone();
+                    move |token| {
+                        let client = client.clone();
+                        async move { client.lead_form_responses(&token, &wanted).await }
+                    }
                 })
                 .await?;
             // LinkedIn's clock may be ahead of ours: what it has stored already is not left for later.
@@ -515,10 +632,15 @@ impl Puller<'_> {
                 is_test: key.is_test,
                 until: window.end,
             };
-            let responses: Vec<Response> =
-                page.elements.into_iter().map(|element| Response::read(element, place)).collect();
+            let responses: Vec<Response> = page
+                .elements
+                .into_iter()
+                .map(|element| Response::read(element, place))
+                .collect();
             // A server that ignores the offset would be asked for ever.
-            let first = responses.first().map(|response| (response.response_id.clone(), received));
+            let first = responses
+                .first()
+                .map(|response| (response.response_id.clone(), received));
             if received > 1 && first == first_of_last_page {
                 return Err(SyncError::found(
                     FailureReason::PageRepeated,
@@ -528,8 +650,13 @@ impl Puller<'_> {
             first_of_last_page = first;
             self.learn_versions(&responses).await?;
             window.offset += i64::try_from(received).unwrap_or(i64::MAX);
-            let fetched = Fetched { responses, end: window.end, offset: window.offset, is_last };
-            if sender.send(fetched).await.is_err() || is_last || Instant::now() >= self.until {
+            let fetched = Fetched {
+                responses,
+                end: window.end,
+                offset: window.offset,
+                is_last,
+            };
+            if sender.send(fetched).await.is_err() || is_last || self.is_out_of_time() {
                 return Ok(());
             }
         }
@@ -545,7 +672,10 @@ impl Puller<'_> {
     ) -> Result<bool, SyncError> {
         let mut finished = false;
         while let Some(first) = pages.recv().await {
-            let mut counts = RunCounts { pages: 1, ..RunCounts::default() };
+            let mut counts = RunCounts {
+                pages: 1,
+                ..RunCounts::default()
+            };
             let mut responses = first.responses;
             let mut latest = (first.end, first.offset, first.is_last);
             // Small pages are gathered: a commit costs as much as a hundred rows.
@@ -577,6 +707,8 @@ impl Puller<'_> {
         Ok(finished)
     }
 
+    /// Saves a batch with its cursor. When the database refuses what the decisions made of it, each response is tried by
+    /// itself, and one that cannot be decided about is parked: stored, visible, with its reason. The others go on.
     async fn save_batch(
         &self,
         key: &StreamKey,
@@ -584,7 +716,56 @@ impl Puller<'_> {
         responses: Vec<Response>,
         fetched: RunCounts,
     ) -> Result<(), SyncError> {
-        let batch = self.batch();
+        let whole = self
+            .save_together(key, state, self.batch(), responses.clone(), fetched)
+            .await;
+        let Err(SyncError::Store(refused)) = whole else {
+            return whole;
+        };
+        if !is_refusal(&refused) {
+            return Err(refused.into());
+        }
+        tracing::error!(account.id = %self.account.id, error = %refused, "a batch was refused, saving one by one");
+        let (stream, unmoved) = (key.clone(), {
+            let key = key.clone();
+            self.ctx
+                .store
+                .read(move |conn| store::streams::find(conn, &key))
+                .await?
+        });
+        for response in responses {
+            let one = vec![response];
+            let alone = self
+                .save_together(
+                    &stream,
+                    &unmoved,
+                    self.batch(),
+                    one.clone(),
+                    RunCounts::default(),
+                )
+                .await;
+            match alone {
+                Err(SyncError::Store(refused)) if is_refusal(&refused) => {
+                    let mut batch = self.batch();
+                    batch.parks = Some(refused.to_string());
+                    self.save_together(&stream, &unmoved, batch, one, RunCounts::default())
+                        .await?;
+                }
+                other => other?,
+            }
+        }
+        self.save_together(key, state, self.batch(), Vec::new(), fetched)
+            .await
+    }
+
+    async fn save_together(
+        &self,
+        key: &StreamKey,
+        state: &StreamState,
+        batch: process::Batch,
+        responses: Vec<Response>,
+        fetched: RunCounts,
+    ) -> Result<(), SyncError> {
         let run = self.lease.run_id.clone();
         let (key, state) = (key.clone(), state.clone());
         let account_name = self.account.name.clone();
@@ -616,6 +797,17 @@ impl Puller<'_> {
     }
 }
 
+/// Whether the database refused the content, in contrast to being away.
+fn is_refusal(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::Database(_)
+            | StoreError::Duplicate(_)
+            | StoreError::InUse(_)
+            | StoreError::Corrupt { .. }
+    )
+}
+
 /// A page on its way to the database, and where the stream stands after it.
 struct Fetched {
     responses: Vec<Response>,
@@ -625,9 +817,18 @@ struct Fetched {
 }
 
 fn is_last<T>(page: &Page<T>, received: usize, requested: u32, start: u32) -> bool {
-    is_last_page(received, i64::from(requested), page.paging.count, i64::from(start), page.paging.total)
+    is_last_page(
+        received,
+        i64::from(requested),
+        page.paging.count,
+        i64::from(start),
+        page.paging.total,
+    )
 }
 
 fn is_forbidden(error: &SyncError) -> bool {
-    matches!(error.reason(), FailureReason::Forbidden | FailureReason::PermissionMissing)
+    matches!(
+        error.reason(),
+        FailureReason::Forbidden | FailureReason::PermissionMissing
+    )
 }

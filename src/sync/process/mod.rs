@@ -21,7 +21,7 @@ use crate::domain::matching::{Action, Decision, MatchInput, decide};
 use crate::domain::submission::{
     MatchingStatus, ProcessingState, Submission, SubmissionReason, SubmissionStamp,
 };
-use crate::store::intake::{DecidedSubmission, Known, LeadChange};
+use crate::store::intake::{DecidedSubmission, Known};
 use crate::store::leases::RunCounts;
 use crate::store::{self, AnyConn, StoreError};
 use rules::Rules;
@@ -38,6 +38,8 @@ pub struct Batch {
     pub attempts: i64,
     /// The time.
     pub now: DateTime<Utc>,
+    /// Store the responses without deciding about them, for this reason: deciding about one of them failed before.
+    pub parks: Option<String>,
 }
 
 /// One response on its way, with what is stored of it already.
@@ -57,7 +59,11 @@ fn content_hash(response: &Response) -> Vec<u8> {
         .iter()
         .map(|answer| serde_json::to_string(answer).unwrap_or_default())
         .collect();
-    parts.extend(consents.iter().map(|c| format!("consent {} {}", c.consent_id, c.accepted)));
+    parts.extend(
+        consents
+            .iter()
+            .map(|c| format!("consent {} {}", c.consent_id, c.accepted)),
+    );
     parts.sort_unstable();
     let mut hash = Sha256::new();
     hash.update(response.submitted_at.timestamp_millis().to_be_bytes());
@@ -99,10 +105,16 @@ fn undecided(
             Some(_) => {}
             None => counts.submissions_new += 1,
         }
-        let id = known
-            .as_ref()
-            .map_or_else(|| SubmissionId::new(Uuid::now_v7()), |known| known.id.clone());
-        items.push(Item { id, known, response, hash });
+        let id = known.as_ref().map_or_else(
+            || SubmissionId::new(Uuid::now_v7()),
+            |known| known.id.clone(),
+        );
+        items.push(Item {
+            id,
+            known,
+            response,
+            hash,
+        });
     }
     items.sort_by(|a, b| {
         (a.response.submitted_at, &a.response.response_id)
@@ -145,13 +157,19 @@ pub fn run(
     }
     store::lock_leads(conn)?;
     let rules = Rules::load(conn, &batch.account_id)?;
-    let form_numbers: Vec<i64> = distinct(items.iter().filter_map(|i| i.response.form.map(|f| f.0)));
+    let form_numbers: Vec<i64> =
+        distinct(items.iter().filter_map(|i| i.response.form.map(|f| f.0)));
     let campaign_numbers: Vec<i64> =
         distinct(items.iter().filter_map(|i| i.response.campaign_linkedin_id));
     let versions = store::directory::versions(conn, &form_numbers)?;
     let form_ids = store::directory::form_ids(conn, &form_numbers)?;
     let campaigns = store::directory::campaign_ids(conn, &campaign_numbers)?;
-    let places = Places { batch, versions: &versions, form_ids: &form_ids, campaigns: &campaigns };
+    let places = Places {
+        batch,
+        versions: &versions,
+        form_ids: &form_ids,
+        campaigns: &campaigns,
+    };
 
     let mut compiled: HashMap<(i64, i64), VersionMapping> = HashMap::new();
     for (key, version) in &versions {
@@ -165,10 +183,12 @@ pub fn run(
         })
         .collect();
 
-    let inputs = ready.iter().filter_map(|(item, readiness)| match readiness {
-        Readiness::Ready(mapped) => Some((&mapped.input, lead_of(item))),
-        Readiness::Settled { .. } => None,
-    });
+    let inputs = ready
+        .iter()
+        .filter_map(|(item, readiness)| match readiness {
+            Readiness::Ready(mapped) => Some((&mapped.input, lead_of(item))),
+            Readiness::Settled { .. } => None,
+        });
     let mut working = WorkingSet::load(conn, inputs, rules.strategy.as_ref())?;
     let mut decided = Vec::with_capacity(ready.len());
     for (item, readiness) in ready {
@@ -209,6 +229,13 @@ impl Places<'_> {
             decision: Decision::without_comparison(Action::None, status, reason),
             detail,
         };
+        if let Some(why) = &self.batch.parks {
+            return settled(
+                MatchingStatus::LeadCreationFailed,
+                SubmissionReason::InternalError,
+                Some(why.clone()),
+            );
+        }
         let (answers, consent_responses) = match &response.answers {
             Ok(read) => read.clone(),
             Err(why) => {
@@ -252,7 +279,9 @@ impl Places<'_> {
         };
         // Mapping is total; should it panic all the same, one submission is parked and the batch goes on.
         let default_country = rules.settings.default_country.as_deref();
-        let mapped = catch_unwind(AssertUnwindSafe(|| mapping.map(&submission, default_country)));
+        let mapped = catch_unwind(AssertUnwindSafe(|| {
+            mapping.map(&submission, default_country)
+        }));
         let Ok(mapped) = mapped else {
             return settled(
                 MatchingStatus::LeadCreationFailed,
@@ -273,10 +302,16 @@ impl Places<'_> {
             input,
         });
         if let Some(decision) = Decision::for_test_lead(response.is_test, &rules.settings) {
-            return Readiness::Settled { mapped: Some(mapped), decision, detail: None };
+            return Readiness::Settled {
+                mapped: Some(mapped),
+                decision,
+                detail: None,
+            };
         }
         let unmapped = rules.strategy.as_ref().map(|strategy| {
-            crate::domain::strategy::unmapped_fields(strategy, &rules.targets).next().cloned()
+            crate::domain::strategy::unmapped_fields(strategy, &rules.targets)
+                .first()
+                .map(|field| (*field).clone())
         });
         let failed = |reason, detail| Readiness::Settled {
             mapped: None,
@@ -311,7 +346,11 @@ impl Places<'_> {
         counts: &mut RunCounts,
     ) -> DecidedSubmission {
         let (mapped, record, detail, lead_id) = match readiness {
-            Readiness::Settled { mapped, decision, detail } => {
+            Readiness::Settled {
+                mapped,
+                decision,
+                detail,
+            } => {
                 let none = MappedSubmission::default();
                 let of = mapped.as_ref().map_or(&none, |mapped| &mapped.mapped);
                 let record = DecisionRecord::new(
@@ -379,11 +418,27 @@ impl Places<'_> {
                 Some(id)
             }
             Action::Update(id) => {
-                self.change(&id, already.is_none(), false, mapped, rules, working, &mut record);
+                self.change(
+                    &id,
+                    already.is_none(),
+                    false,
+                    mapped,
+                    rules,
+                    working,
+                    &mut record,
+                );
                 Some(id)
             }
             Action::Reopen(id) => {
-                self.change(&id, already.is_none(), true, mapped, rules, working, &mut record);
+                self.change(
+                    &id,
+                    already.is_none(),
+                    true,
+                    mapped,
+                    rules,
+                    working,
+                    &mut record,
+                );
                 Some(id)
             }
             Action::Attach(id) => {
@@ -404,7 +459,10 @@ impl Places<'_> {
             .or(rules.settings.default_country.as_deref())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one step of `act`, named for reading")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one step of `act`, named for reading"
+    )]
     fn change(
         &self,
         id: &LeadId,
@@ -461,7 +519,10 @@ impl Places<'_> {
         let mut lead = Lead {
             id: LeadId::new(Uuid::now_v7()),
             values: Default::default(),
-            topic: topic(submission.form_name.as_deref(), submission.campaign_name.as_deref()),
+            topic: topic(
+                submission.form_name.as_deref(),
+                submission.campaign_name.as_deref(),
+            ),
             status: LeadStatus::New,
             source: submission.lead_type.into(),
             owner_id: rules.fallback_owner.clone(),
@@ -482,7 +543,13 @@ impl Places<'_> {
         lead.attach(stamp);
         let (owner_id, reason) = rules.owner(&lead, self.country(mapped, rules));
         lead.owner_id = owner_id.clone();
-        (lead, OwnerRecord { id: owner_id, reason })
+        (
+            lead,
+            OwnerRecord {
+                id: owner_id,
+                reason,
+            },
+        )
     }
 
     fn decided(
@@ -493,7 +560,12 @@ impl Places<'_> {
         detail: Option<String>,
         lead_id: Option<LeadId>,
     ) -> DecidedSubmission {
-        let Item { id, known, response, hash } = item;
+        let Item {
+            id,
+            known,
+            response,
+            hash,
+        } = item;
         let name = mapped
             .and_then(|mapped| {
                 let values = mapped
@@ -507,11 +579,15 @@ impl Places<'_> {
             .unwrap_or_default();
         let state = record.status.processing_state();
         let is_decided = state != ProcessingState::Unprocessed;
-        let changed = known.as_ref().is_some_and(|known| known.content_hash != hash);
+        let changed = known
+            .as_ref()
+            .is_some_and(|known| known.content_hash != hash);
         DecidedSubmission {
             response_id: response.response_id.clone(),
             account_id: self.batch.account_id.clone(),
-            form_id: response.form.and_then(|(form, _)| self.form_ids.get(&form).cloned()),
+            form_id: response
+                .form
+                .and_then(|(form, _)| self.form_ids.get(&form).cloned()),
             form_version_id: response
                 .form
                 .and_then(|form| self.versions.get(&form))
@@ -523,7 +599,9 @@ impl Places<'_> {
             lead_type: response.lead_type,
             submitter_urn: response.submitter_urn,
             submitted_at: response.submitted_at,
-            received_at: known.as_ref().map_or(self.batch.now, |known| known.received_at),
+            received_at: known
+                .as_ref()
+                .map_or(self.batch.now, |known| known.received_at),
             is_test: response.is_test,
             name: name.chars().take(300).collect(),
             matching_status: record.status,
@@ -535,9 +613,13 @@ impl Places<'_> {
             attempts: known.as_ref().map_or(0, |known| known.attempts) + 1,
             processed_at: is_decided.then_some(self.batch.now),
             content_hash: hash,
-            revision: known.as_ref().map_or(1, |known| known.revision + i64::from(changed)),
+            revision: known
+                .as_ref()
+                .map_or(1, |known| known.revision + i64::from(changed)),
             raw: response.raw,
-            decision: is_decided.then(|| serde_json::to_string(&record).ok()).flatten(),
+            decision: is_decided
+                .then(|| serde_json::to_string(&record).ok())
+                .flatten(),
             id,
         }
     }

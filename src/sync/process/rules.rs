@@ -36,7 +36,11 @@ impl Rules {
             })?;
         Ok(Self {
             settings: settings.matching,
-            strategy: store::matching_strategies::active(conn)?,
+            strategy: match store::matching_strategies::active(conn) {
+                Ok(strategy) => Some(strategy),
+                Err(StoreError::NotFound(_)) => None,
+                Err(error) => return Err(error),
+            },
             targets: mappings.targets(),
             mappings,
             mapping_list,

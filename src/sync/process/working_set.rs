@@ -63,14 +63,20 @@ impl WorkingSet {
         let joined_keys: Vec<String> = joined_keys.into_iter().collect();
         for (key, lead) in match_keys::full(conn, &joined_keys)? {
             wanted.insert(lead.clone());
-            set.by_key.entry((ALL.to_owned(), key)).or_default().insert(lead);
+            set.by_key
+                .entry((ALL.to_owned(), key))
+                .or_default()
+                .insert(lead);
         }
         // With one field, matching it is matching fully.
         if strategy.is_some_and(|strategy| strategy.fields.len() > 1) {
             for (field, keys) in single_keys {
                 let keys: Vec<String> = keys.into_iter().collect();
                 for (key, lead) in match_keys::first_per_key(conn, &field, &keys)? {
-                    set.by_key.entry((field.word().into_owned(), key)).or_default().insert(lead);
+                    set.by_key
+                        .entry((field.word().into_owned(), key))
+                        .or_default()
+                        .insert(lead);
                 }
             }
         }
@@ -105,10 +111,17 @@ impl WorkingSet {
             .collect();
         let mut partial = Vec::new();
         for (field, key) in single {
-            let found = self.by_key.get(&(field.word().into_owned(), key)).into_iter().flatten();
+            let found = self
+                .by_key
+                .get(&(field.word().into_owned(), key))
+                .into_iter()
+                .flatten();
             partial.extend(found.map(|lead| (field.clone(), lead.clone())));
             if input.keys.len() == 1 {
-                partial.extend(full.iter().map(|candidate| (field.clone(), candidate.lead_id.clone())));
+                partial.extend(
+                    full.iter()
+                        .map(|candidate| (field.clone(), candidate.lead_id.clone())),
+                );
             }
         }
         Candidates { full, partial }
@@ -172,7 +185,12 @@ impl WorkingSet {
     }
 
     /// Changes a lead in place.
-    pub(super) fn change(&mut self, id: &LeadId, now: DateTime<Utc>, change: impl FnOnce(&mut Lead)) {
+    pub(super) fn change(
+        &mut self,
+        id: &LeadId,
+        now: DateTime<Utc>,
+        change: impl FnOnce(&mut Lead),
+    ) {
         if let Some(lead) = self.leads.get_mut(id) {
             change(lead);
             lead.updated_at = now;
@@ -203,10 +221,17 @@ impl WorkingSet {
 
     /// Saves the leads that changed, with their keys.
     pub(super) fn save(&self, conn: &mut AnyConn) -> Result<(), StoreError> {
-        let dirty: Vec<&Lead> = self.dirty.iter().filter_map(|id| self.leads.get(id)).collect();
+        let dirty: Vec<&Lead> = self
+            .dirty
+            .iter()
+            .filter_map(|id| self.leads.get(id))
+            .collect();
         store::lead_rows::save(conn, &dirty)?;
-        let mut keys: Vec<(LeadId, LeadKeys)> =
-            self.keys.iter().map(|(id, keys)| (id.clone(), keys.clone())).collect();
+        let mut keys: Vec<(LeadId, LeadKeys)> = self
+            .keys
+            .iter()
+            .map(|(id, keys)| (id.clone(), keys.clone()))
+            .collect();
         keys.sort_by(|a, b| a.0.cmp(&b.0));
         match_keys::replace(conn, &keys)
     }
