@@ -282,35 +282,20 @@ pub fn save_forms(
     Ok(())
 }
 
-/// Which of these (form, version) pairs of LinkedIn's are known, with our ids.
+/// Which versions of these forms of LinkedIn's are known, as pairs of form and version.
 ///
 /// # Errors
 /// As any query.
 pub fn known_versions(
     conn: &mut AnyConn,
     forms: &[i64],
-) -> Result<HashMap<(i64, i64), (FormId, FormVersionId)>, StoreError> {
-    let rows: Vec<(i64, i64, String, String)> = lead_form_versions::table
+) -> Result<HashSet<(i64, i64)>, StoreError> {
+    let known: Vec<(i64, i64)> = lead_form_versions::table
         .inner_join(lead_forms::table)
         .filter(lead_forms::linkedin_id.eq_any(forms))
-        .select((
-            lead_forms::linkedin_id,
-            lead_form_versions::version_number,
-            lead_forms::id,
-            lead_form_versions::id,
-        ))
+        .select((lead_forms::linkedin_id, lead_form_versions::version_number))
         .load(conn)?;
-    rows.into_iter()
-        .map(|(form, number, form_id, version_id)| {
-            Ok((
-                (form, number),
-                (
-                    super::columns::id("lead_forms", &form_id)?,
-                    super::columns::id("lead_form_versions", &version_id)?,
-                ),
-            ))
-        })
-        .collect()
+    Ok(known.into_iter().collect())
 }
 
 /// The versions of these forms of LinkedIn's, parsed, with the form's name.

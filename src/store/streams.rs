@@ -134,14 +134,14 @@ pub fn reset_all(conn: &mut AnyConn) -> Result<usize, StoreError> {
         .execute(conn)?)
 }
 
-/// Endpoints closed for the day, as (endpoint, profile or `None` for the whole application) and until when.
+/// An endpoint that LinkedIn has closed, for one profile or (`None`) for the whole application, and until when.
+pub type Block = (String, Option<ProfileId>, DateTime<Utc>);
+
+/// Endpoints closed now.
 ///
 /// # Errors
 /// As any query.
-pub fn blocks(
-    conn: &mut AnyConn,
-    now: DateTime<Utc>,
-) -> Result<Vec<(String, Option<ProfileId>, DateTime<Utc>)>, StoreError> {
+pub fn blocks(conn: &mut AnyConn, now: DateTime<Utc>) -> Result<Vec<Block>, StoreError> {
     use endpoint_blocks as b;
     let rows: Vec<(String, String, NaiveDateTime)> = b::table
         .filter(b::blocked_until.gt(now.naive_utc()))

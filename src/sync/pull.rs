@@ -498,7 +498,7 @@ impl Puller {
             .store
             .read(move |conn| store::directory::known_versions(conn, &forms))
             .await?;
-        for version in named.iter().filter(|version| !known.contains_key(version)) {
+        for version in named.iter().filter(|version| !known.contains(version)) {
             let Some(example) = responses
                 .iter()
                 .find(|response| response.form == Some(*version))
