@@ -1,3 +1,11 @@
 //! Who somebody is: keys, passwords, sessions, and the extractors that put a person into a handler's signature.
 
+pub mod accounts;
+pub mod current_user;
+pub mod passwords;
 pub mod secret_key;
+pub mod sessions;
+pub mod signing;
+pub mod throttle;
+
+pub use current_user::{CurrentUser, NotSignedIn};

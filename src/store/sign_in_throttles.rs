@@ -13,13 +13,25 @@ const WINDOW: TimeDelta = TimeDelta::hours(24);
 /// Failures that cost nothing: people mistype.
 const FREE_FAILURES: i64 = 3;
 
+/// The same for an address: a whole office may stand behind one.
+const FREE_FAILURES_OF_ADDRESS: i64 = 20;
+
+/// Keys that begin so are addresses; all others are accounts.
+pub const ADDRESS_PREFIX: &str = "address:";
+
 /// The longest wait. A wait always ends: nobody can lock somebody else out for good.
 const LONGEST_WAIT: TimeDelta = TimeDelta::minutes(15);
 
-/// The wait after so many failures in a row: nothing for the first three, then 1 s, 2 s, 4 s … at most 15 minutes.
+/// The wait after so many failures in a row: nothing for the first three (an address: twenty), then 1 s, 2 s, 4 s … at
+/// most 15 minutes.
 #[must_use]
-pub fn wait_after(failures: i64) -> TimeDelta {
-    let steps = failures - FREE_FAILURES;
+pub fn wait_after(key: &str, failures: i64) -> TimeDelta {
+    let free = if key.starts_with(ADDRESS_PREFIX) {
+        FREE_FAILURES_OF_ADDRESS
+    } else {
+        FREE_FAILURES
+    };
+    let steps = failures - free;
     if steps <= 0 {
         return TimeDelta::zero();
     }
@@ -81,7 +93,7 @@ pub fn record_failure(
         diesel::update(sign_in_throttles::table.find(key))
             .set((
                 sign_in_throttles::failures.eq(failures),
-                sign_in_throttles::blocked_until.eq((now + wait_after(failures)).naive_utc()),
+                sign_in_throttles::blocked_until.eq((now + wait_after(key, failures)).naive_utc()),
                 sign_in_throttles::last_failure_at.eq(now.naive_utc()),
             ))
             .execute(conn)?;
@@ -89,14 +101,29 @@ pub fn record_failure(
     Ok(())
 }
 
-/// Forgets the failures of these keys, after a success.
+/// Forgets the failures of a key, after a success.
 ///
 /// # Errors
 /// As any query.
-pub fn clear(conn: &mut AnyConn, keys: &[String]) -> Result<(), StoreError> {
-    diesel::delete(
-        sign_in_throttles::table.filter(sign_in_throttles::throttle_key.eq_any(keys.to_vec())),
+pub fn clear(conn: &mut AnyConn, key: &str) -> Result<(), StoreError> {
+    diesel::delete(sign_in_throttles::table.find(key)).execute(conn)?;
+    Ok(())
+}
+
+/// Takes back one failure of a key, and the wait that it caused.
+///
+/// # Errors
+/// As any query.
+pub fn forgive(conn: &mut AnyConn, key: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
+    diesel::update(
+        sign_in_throttles::table
+            .find(key)
+            .filter(sign_in_throttles::failures.gt(0)),
     )
+    .set((
+        sign_in_throttles::failures.eq(sign_in_throttles::failures - 1),
+        sign_in_throttles::blocked_until.eq(now.naive_utc()),
+    ))
     .execute(conn)?;
     Ok(())
 }
@@ -130,7 +157,7 @@ mod tests {
             (1_000_000, 900),
         ] {
             assert_eq!(
-                wait_after(failures).num_seconds(),
+                wait_after("account:x", failures).num_seconds(),
                 seconds,
                 "after {failures} failures"
             );

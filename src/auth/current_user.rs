@@ -1,0 +1,102 @@
+//! The signed-in person, read from the database on every request.
+
+use std::future::{Ready, ready};
+
+use actix_session::Session;
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, ResponseError};
+
+use super::sessions::{SECRET, USER_ID};
+use super::signing::digest;
+use crate::domain::access::{Permission, Role, allows};
+use crate::domain::ids::UserId;
+use crate::domain::time_zone::TimeZone;
+use crate::store::{Store, StoreError, users};
+
+/// The person who makes this request.
+#[derive(Debug, Clone)]
+pub struct CurrentUser {
+    /// Identifier.
+    pub id: UserId,
+    /// Address, as typed.
+    pub email: String,
+    /// Name on pages.
+    pub name: String,
+    /// Roles, as they are now.
+    pub roles: Vec<Role>,
+    /// In which zone to show times.
+    pub time_zone: TimeZone,
+    /// Counts changes of the user record.
+    pub lock_version: i64,
+    session_secret: String,
+}
+
+impl CurrentUser {
+    /// Whether the person may do this now.
+    #[must_use]
+    pub fn can(&self, permission: Permission) -> bool {
+        allows(&self.roles, permission)
+    }
+
+    /// A name for this session that stays the same until it ends and cannot be used to take it over: binds an OAuth
+    /// `state` to the browser that asked for it.
+    #[must_use]
+    pub fn session_binding(&self) -> String {
+        digest(&format!("binding:{}", self.session_secret))
+    }
+
+    /// What form tokens are bound to.
+    #[must_use]
+    pub fn session_secret(&self) -> &str {
+        &self.session_secret
+    }
+
+    /// The person of a session, if there is one who may be here.
+    ///
+    /// # Errors
+    /// As any query.
+    pub async fn load(session: &Session, store: &Store) -> Result<Option<Self>, StoreError> {
+        let id: Option<UserId> = session.get(USER_ID).ok().flatten();
+        let secret: Option<String> = session.get(SECRET).ok().flatten();
+        let (Some(id), Some(session_secret)) = (id, secret) else {
+            return Ok(None);
+        };
+        let user = store.read(move |conn| users::find(conn, &id)).await?;
+        Ok(user.filter(|user| user.is_enabled).map(|user| Self {
+            id: user.id,
+            email: user.email,
+            name: user.name,
+            roles: user.roles,
+            time_zone: user.time_zone,
+            lock_version: user.lock_version,
+            session_secret,
+        }))
+    }
+}
+
+/// A handler wanted a person and there is none. The route table keeps this from happening.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody is signed in")]
+pub struct NotSignedIn;
+
+impl ResponseError for NotSignedIn {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::UNAUTHORIZED
+    }
+}
+
+impl FromRequest for CurrentUser {
+    type Error = NotSignedIn;
+    type Future = Ready<Result<Self, NotSignedIn>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(
+            request
+                .extensions()
+                .get::<Self>()
+                .cloned()
+                .ok_or(NotSignedIn),
+        )
+    }
+}
