@@ -12,3 +12,5 @@ pub mod sandbox;
 pub mod settings;
 pub mod store;
 pub mod sync;
+pub mod telemetry;
+pub mod web;

@@ -1,0 +1,182 @@
+//! Who may use which route: kept from the route table, before any handler runs.
+
+use std::rc::Rc;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{FromRequest, Handler, HttpMessage, Responder, Route, guard, web};
+
+use super::visitor::Visitor;
+use super::{WebError, body, sign_in};
+use crate::auth::CurrentUser;
+use crate::domain::access::Permission;
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Strangers, too.
+    Public,
+    /// Everybody who is signed in, with whatever role or none.
+    SignedIn,
+    /// Those whose roles allow it.
+    Needs(Permission),
+}
+
+/// One line of the route table.
+#[derive(Debug, Clone)]
+pub struct RouteInfo {
+    /// GET or POST; HEAD goes with GET.
+    pub method: Method,
+    /// The path's pattern.
+    pub path: &'static str,
+    /// Who may use it.
+    pub access: Access,
+}
+
+/// One line with its handler.
+pub struct Entry {
+    /// The line.
+    pub info: RouteInfo,
+    route: Route,
+}
+
+/// A page.
+pub fn get<F, Args>(path: &'static str, access: Access, handler: F) -> Entry
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let is_read = guard::Any(guard::Get()).or(guard::Head());
+    Entry {
+        info: RouteInfo {
+            method: Method::GET,
+            path,
+            access,
+        },
+        route: web::route().guard(is_read).to(handler),
+    }
+}
+
+/// A change. The form token is checked before the handler runs.
+pub fn post<F, Args>(path: &'static str, access: Access, handler: F) -> Entry
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    Entry {
+        info: RouteInfo {
+            method: Method::POST,
+            path,
+            access,
+        },
+        route: web::post().to(handler),
+    }
+}
+
+/// Registers the lines: one resource per path, fixed segments before variable ones, 405 for other methods.
+pub fn register(config: &mut web::ServiceConfig, mut entries: Vec<Entry>) {
+    // `{` sorts behind letters, so that `/users/new` is tried before `/users/{id}`.
+    entries.sort_by(|left, right| left.info.path.cmp(right.info.path));
+    let mut entries = entries.into_iter().peekable();
+    while let Some(first) = entries.next() {
+        let path = first.info.path;
+        let mut resource = web::resource(path);
+        let mut lines = Vec::new();
+        let mut add = |resource: actix_web::Resource, entry: Entry| {
+            lines.push(entry.info);
+            resource.route(entry.route)
+        };
+        resource = add(resource, first);
+        while let Some(entry) = entries.next_if(|entry| entry.info.path == path) {
+            resource = add(resource, entry);
+        }
+        let lines = Rc::new(lines);
+        let allowed = Rc::clone(&lines);
+        resource = resource.default_service(web::to(move || {
+            let allowed = allow_header(&allowed);
+            async move { Err::<actix_web::HttpResponse, _>(WebError::MethodNotAllowed(allowed)) }
+        }));
+        config.service(resource.wrap(from_fn(
+            move |request: ServiceRequest, next: Next<BoxBody>| {
+                let lines = Rc::clone(&lines);
+                async move { admit(&lines, request, next).await }
+            },
+        )));
+    }
+}
+
+fn allow_header(lines: &[RouteInfo]) -> String {
+    let mut methods: Vec<&str> = Vec::new();
+    for line in lines {
+        if line.method == Method::GET {
+            methods.extend(["GET", "HEAD"]);
+        } else {
+            methods.push(line.method.as_str());
+        }
+    }
+    methods.join(", ")
+}
+
+async fn admit(
+    lines: &[RouteInfo],
+    mut request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let method = if request.method() == Method::HEAD {
+        &Method::GET
+    } else {
+        request.method()
+    };
+    let Some(line) = lines.iter().find(|line| line.method == *method) else {
+        return next.call(request).await;
+    };
+    let refusal = {
+        let extensions = request.extensions();
+        let user = extensions.get::<CurrentUser>();
+        match (line.access, user) {
+            (Access::Public, _) => None,
+            (Access::SignedIn | Access::Needs(_), None) => Some(None),
+            (Access::SignedIn, Some(_)) => None,
+            (Access::Needs(permission), Some(user)) if user.can(permission) => None,
+            (Access::Needs(permission), Some(_)) => Some(Some(WebError::Forbidden(permission))),
+        }
+    };
+    match refusal {
+        Some(None) => {
+            let answer = sign_in::ask(request.request());
+            return Ok(request.into_response(answer));
+        }
+        Some(Some(error)) => return Ok(request.error_response(error)),
+        None => {}
+    }
+    if !method.is_safe()
+        && let Err(error) = check_form(&mut request)
+    {
+        return Ok(request.error_response(error));
+    }
+    next.call(request).await
+}
+
+/// Origin, content type and form token of a change.
+fn check_form(request: &mut ServiceRequest) -> Result<(), WebError> {
+    super::guards::same_origin(request.request())?;
+    let fields = body::fields(request.request())?;
+    let token = fields
+        .iter()
+        .find(|(name, _)| name == body::TOKEN_FIELD)
+        .map(|(_, value)| value.as_str())
+        .unwrap_or_default();
+    let is_right = request
+        .extensions()
+        .get::<Visitor>()
+        .is_some_and(|visitor| visitor.accepts_token(token));
+    if is_right {
+        Ok(())
+    } else {
+        Err(WebError::FormExpired)
+    }
+}

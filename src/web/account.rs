@@ -1,0 +1,265 @@
+//! My account: name, time zone, password, sessions.
+
+use actix_session::Session;
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::http::header::USER_AGENT;
+use actix_web::web::Data;
+use askama::Template;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use super::form::SecretText;
+use super::guards::client_address;
+use super::{Answer, FieldErrors, Flash, Form, Path, Portal, Shell, WebError};
+use crate::auth::passwords::Verdict;
+use crate::auth::sessions::{self, Limits, Seen};
+use crate::auth::throttle::Attempt;
+use crate::auth::CurrentUser;
+use crate::domain::password;
+use crate::domain::time_zone::TimeZone;
+use crate::domain::users::check_name;
+use crate::store::audit::{self, Actor};
+use crate::store::{StoreError, sessions as session_rows, users};
+
+#[derive(Template)]
+#[template(path = "account/show.html")]
+struct AccountPage {
+    shell: Shell,
+    user: CurrentUser,
+    name: String,
+    time_zone: String,
+    zones: Vec<&'static str>,
+    sessions: Vec<Seen>,
+    limits: Limits,
+    last_sign_in_at: Option<DateTime<Utc>>,
+    errors: FieldErrors,
+}
+
+/// Name and time zone.
+#[derive(Debug, Deserialize)]
+pub struct AccountForm {
+    name: String,
+    time_zone: String,
+    lock_version: String,
+}
+
+/// A new password.
+#[derive(Debug, Deserialize)]
+pub struct PasswordForm {
+    current_password: SecretText,
+    new_password: SecretText,
+    new_password_again: SecretText,
+}
+
+async fn page(portal: &Portal, shell: Shell, user: CurrentUser) -> Result<AccountPage, WebError> {
+    let id = user.id.clone();
+    let (record, rows) = portal
+        .store
+        .read(move |conn| {
+            Ok::<_, StoreError>((users::get(conn, &id)?, session_rows::list_of_user(conn, &id)?))
+        })
+        .await?;
+    let limits = sessions::limits(&user.roles);
+    let sessions = rows
+        .iter()
+        .filter(|row| row.expires_at > shell.now && row.last_seen_at + limits.idle > shell.now)
+        .map(|row| sessions::seen(row, user.session_secret()))
+        .collect();
+    Ok(AccountPage {
+        name: user.name.clone(),
+        time_zone: user.time_zone.name().to_owned(),
+        zones: TimeZone::names().collect(),
+        sessions,
+        limits,
+        last_sign_in_at: record.last_sign_in_at,
+        errors: FieldErrors::new(),
+        shell,
+        user,
+    })
+}
+
+/// GET /account
+///
+/// # Errors
+/// As the database.
+pub async fn show(portal: Data<Portal>, shell: Shell, user: CurrentUser) -> Answer {
+    let page = page(&portal, shell, user).await?;
+    page.shell.render(StatusCode::OK, &page)
+}
+
+/// POST /account
+///
+/// # Errors
+/// As the database; `Stale` when the record was changed meanwhile.
+pub async fn update(
+    portal: Data<Portal>,
+    shell: Shell,
+    user: CurrentUser,
+    actor: Actor,
+    Form(form): Form<AccountForm>,
+) -> Answer {
+    let mut errors = FieldErrors::new();
+    let name = errors.check("name", check_name(&form.name));
+    let time_zone = errors.check("time_zone", form.time_zone.parse::<TimeZone>());
+    let version: i64 = form
+        .lock_version
+        .parse()
+        .map_err(|_| WebError::Invalid("The form does not say what it was made from.".into()))?;
+    let (Some(name), Some(time_zone)) = (name, time_zone) else {
+        let mut page = page(&portal, shell, user).await?;
+        (page.name, page.time_zone, page.errors) = (form.name, form.time_zone, errors);
+        return page.shell.render(StatusCode::UNPROCESSABLE_ENTITY, &page);
+    };
+    let now = portal.clock.now();
+    portal
+        .store
+        .write(move |tx| {
+            users::set_profile(tx, now, &user.id, &name, time_zone, version)?;
+            let state = |name: &str, zone: TimeZone| {
+                Some(serde_json::json!({ "name": name, "time_zone": zone.name() }))
+            };
+            audit::record(
+                tx,
+                now,
+                &actor,
+                "account.updated",
+                ("user", user.id.as_str(), &name),
+                state(&user.name, user.time_zone),
+                state(&name, time_zone),
+            )
+        })
+        .await?;
+    Ok(shell
+        .redirect("/account")
+        .flash(Flash::success("Your account was saved.")))
+}
+
+/// POST /account/password
+///
+/// # Errors
+/// As the database.
+pub async fn change_password(
+    request: HttpRequest,
+    portal: Data<Portal>,
+    session: Session,
+    shell: Shell,
+    user: CurrentUser,
+    actor: Actor,
+    Form(form): Form<PasswordForm>,
+) -> Answer {
+    let mut errors = FieldErrors::new();
+    let new = form.new_password.expose();
+    errors.check("new_password", password::check(new, &[&user.name, &user.email]));
+    if new != form.new_password_again.expose() {
+        errors.add("new_password_again", "This is not the same as the new password.");
+    }
+    let now = portal.clock.now();
+    // A stolen session must not become a way to guess the password.
+    let attempt = Attempt::new(&format!("change:{}", user.id), client_address(&request));
+    if errors.is_empty() {
+        match attempt.begin(&portal.store, now).await? {
+            Err(_) => errors.add(
+                "current_password",
+                "There were too many attempts. Wait some minutes, then try again.",
+            ),
+            Ok(()) => {
+                let id = user.id.clone();
+                let record = portal.store.read(move |conn| users::get(conn, &id)).await?;
+                let verdict = portal
+                    .passwords
+                    .verify(form.current_password.0.clone(), record.password_hash)
+                    .await?;
+                if verdict == Verdict::Wrong {
+                    errors.add("current_password", "This is not your current password.");
+                }
+            }
+        }
+    }
+    if !errors.is_empty() {
+        let mut page = page(&portal, shell, user).await?;
+        page.errors = errors;
+        return page.shell.render(StatusCode::UNPROCESSABLE_ENTITY, &page);
+    }
+    let hash = portal.passwords.hash(form.new_password.0.clone()).await?;
+    let id = user.id.clone();
+    portal
+        .store
+        .write(move |tx| {
+            attempt.succeeded(tx, now)?;
+            users::set_password(tx, now, &user.id, &hash)?;
+            // All of them: this one goes on under a new id.
+            session_rows::delete_all_of_user(tx, &user.id, None)?;
+            let object = ("user", user.id.as_str(), user.name.as_str());
+            audit::record(tx, now, &actor, "account.password_changed", object, None, None)
+        })
+        .await?;
+    let browser = request
+        .headers()
+        .get(USER_AGENT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    sessions::begin(&session, &id, &sessions::browser_name(browser))
+        .map_err(|error| WebError::Internal(error.to_string()))?;
+    Ok(shell.redirect("/account").flash(Flash::success(
+        "Your password was changed. All your other sessions have ended.",
+    )))
+}
+
+/// POST /account/sessions/{id}/end
+///
+/// # Errors
+/// `NotFound` when it is not one's own.
+pub async fn end_session(
+    portal: Data<Portal>,
+    shell: Shell,
+    user: CurrentUser,
+    actor: Actor,
+    Path(id): Path<String>,
+) -> Answer {
+    let now = portal.clock.now();
+    portal
+        .store
+        .write(move |tx| {
+            session_rows::delete_of_user(tx, &user.id, &id)?;
+            let object = ("user", user.id.as_str(), user.name.as_str());
+            audit::record(tx, now, &actor, "session.ended", object, None, None)
+        })
+        .await?;
+    Ok(shell
+        .redirect("/account")
+        .flash(Flash::success("The session has ended.")))
+}
+
+/// POST /account/sessions/others/end
+///
+/// # Errors
+/// As the database.
+pub async fn end_other_sessions(
+    portal: Data<Portal>,
+    shell: Shell,
+    user: CurrentUser,
+    actor: Actor,
+) -> Answer {
+    let now = portal.clock.now();
+    let ended = portal
+        .store
+        .write(move |tx| {
+            let current = session_rows::list_of_user(tx, &user.id)?
+                .iter()
+                .map(|row| sessions::seen(row, user.session_secret()))
+                .find(|seen| seen.is_current);
+            let keep = current.map(|seen| seen.id);
+            let ended = session_rows::delete_all_of_user(tx, &user.id, keep.as_deref())?;
+            let object = ("user", user.id.as_str(), user.name.as_str());
+            audit::record(tx, now, &actor, "session.others_ended", object, None, None)?;
+            Ok::<_, StoreError>(ended)
+        })
+        .await?;
+    let text = match ended {
+        0 => "You had no other sessions.".to_owned(),
+        1 => "One other session has ended.".to_owned(),
+        n => format!("{n} other sessions have ended."),
+    };
+    Ok(shell.redirect("/account").flash(Flash::success(text)))
+}

@@ -1,0 +1,158 @@
+//! Reads request bodies, once and bounded in size and time: actix would wait for ever for a body that never arrives.
+
+use std::time::Duration;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::middleware::Next;
+use actix_web::web::Bytes;
+use actix_web::{HttpMessage, HttpRequest};
+use futures_util::StreamExt;
+
+use super::WebError;
+
+/// The largest body.
+pub const MAX_BYTES: usize = 256 * 1024;
+
+/// The longest time that a whole body may take.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// The form field that holds the token.
+pub const TOKEN_FIELD: &str = "csrf_token";
+
+/// The body as read; stands in the request's extensions.
+#[derive(Clone)]
+struct Body(Bytes);
+
+/// Middleware: reads the body of every request.
+///
+/// # Errors
+/// What the inner service answers.
+pub async fn collect(
+    mut request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let payload = request.take_payload();
+    match tokio::time::timeout(LONGEST, read(payload)).await {
+        Ok(Ok(bytes)) => {
+            request.extensions_mut().insert(Body(bytes.clone()));
+            request.set_payload(Payload::from(bytes));
+            next.call(request).await
+        }
+        Ok(Err(error)) => Ok(hang_up(request.error_response(error))),
+        Err(_) => Ok(hang_up(request.error_response(WebError::TooSlow))),
+    }
+}
+
+/// What is left of the body is not waited for.
+fn hang_up(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    response
+        .response_mut()
+        .head_mut()
+        .set_connection_type(actix_web::http::ConnectionType::Close);
+    response
+}
+
+async fn read(mut payload: Payload) -> Result<Bytes, WebError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| WebError::Invalid("The request broke off.".to_owned()))?;
+        if body.len() + chunk.len() > MAX_BYTES {
+            return Err(WebError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Bytes::from(body))
+}
+
+/// The body of this request.
+#[must_use]
+pub fn bytes(request: &HttpRequest) -> Bytes {
+    request
+        .extensions()
+        .get::<Body>()
+        .map(|body| body.0.clone())
+        .unwrap_or_default()
+}
+
+/// The fields of a sent form: UTF-8, without NUL.
+///
+/// # Errors
+/// `UnsupportedMedia` or `Invalid`.
+pub fn fields(request: &HttpRequest) -> Result<Vec<(String, String)>, WebError> {
+    let content_type = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    if content_type != "application/x-www-form-urlencoded" {
+        return Err(WebError::UnsupportedMedia);
+    }
+    let body = bytes(request);
+    let text = std::str::from_utf8(&body)
+        .map_err(|_| WebError::Invalid("The form is not UTF-8 text.".to_owned()))?;
+    decode(text)
+}
+
+/// Decodes `a=b&c=d`. Unlike the usual decoders it refuses what is no UTF-8 instead of replacing it, and NUL, which
+/// PostgreSQL cannot store.
+///
+/// # Errors
+/// `Invalid`, naming the field.
+pub fn decode(text: &str) -> Result<Vec<(String, String)>, WebError> {
+    let plain = |part: &str| -> Option<String> {
+        let spaced = part.replace('+', " ");
+        let decoded = percent_encoding::percent_decode_str(&spaced)
+            .decode_utf8()
+            .ok()?;
+        (!decoded.contains('\0')).then(|| decoded.into_owned())
+    };
+    text.split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let name = plain(name).ok_or_else(|| {
+                WebError::Invalid("The name of a field cannot be read.".to_owned())
+            })?;
+            let value = plain(value).ok_or_else(|| {
+                WebError::Invalid(format!(
+                    "“{}” holds a character that cannot be stored.",
+                    short(&name)
+                ))
+            })?;
+            Ok((name, value))
+        })
+        .collect()
+}
+
+/// A name from outside, cut for a message.
+#[must_use]
+pub fn short(name: &str) -> String {
+    let mut cut: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
+    if name.chars().count() > 40 {
+        cut.push('…');
+    }
+    cut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_decoded_strictly() {
+        let pairs = decode("a=1&b=x+y%21&&c&d=%C3%A4&a=2").unwrap();
+        let expected = [("a", "1"), ("b", "x y!"), ("c", ""), ("d", "ä"), ("a", "2")];
+        assert_eq!(
+            pairs,
+            expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        );
+        for bad in ["a=%ff", "a=%00", "%00=1", "a=x%00y", "%ff=1"] {
+            assert!(decode(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! HTTP in, HTML out: the route table, the frame around every page, and one file per page group.
+//!
+//! # How to add a page
+//! 1. Say who may see it: a line in [`routes`] with method, path, [`access::Access`] and handler. A route that is not
+//!    there does not exist; whoever lacks the permission gets the 403 page, and the access test finds the line by itself.
+//! 2. Write the template: `templates/<resource>/<page>.html`, beginning with `{% extends "layouts/app.html" %}`, with the
+//!    blocks `title` and `content`; fields, tables and badges are macros in `templates/components/`.
+//! 3. Beside the handler stands the page struct, named like the template, with `shell: Shell` and what the page shows.
+//! 4. A GET handler takes `Shell` (and `CurrentUser`, `Path`, `Query` as needed), reads with `portal.store.read(…)` and
+//!    ends with `page.shell.render(StatusCode::OK, &page)`.
+//! 5. A POST handler takes `Form<T>` (the CSRF token is checked before it runs) and `Actor` for the audit log, checks the
+//!    values into `FieldErrors`, renders the same page again with 422 if there are any, else writes in one
+//!    `portal.store.write(…)` together with `audit::record(…)`, and ends with `shell.redirect(path).flash(Flash::success(…))`.
+//! 6. A form that redirects to another origin calls `shell.allow_form_action(&url)` when it is rendered; otherwise the
+//!    browser silently blocks the redirect.
+//! 7. Test it in `tests/portal/`: what it shows, bad input, and who may not.
+
+pub mod access;
+mod account;
+mod audit_log;
+pub mod body;
+pub mod error;
+pub mod flash;
+pub mod form;
+pub mod guards;
+mod headers;
+mod health;
+mod home;
+pub mod menu;
+pub mod page;
+pub mod request_log;
+pub mod routes;
+pub mod shell;
+mod sign_in;
+pub mod static_files;
+mod users;
+pub mod visitor;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_session::SessionMiddleware;
+use actix_session::config::{CookieContentSecurity, PersistentSession};
+use actix_web::cookie::SameSite;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::auth::passwords::{HashError, Passwords};
+use crate::auth::sessions::{COOKIE_NAME, Sessions};
+use crate::auth::signing::Signer;
+use crate::clock::Clock;
+use crate::settings::Settings;
+use crate::store::Store;
+
+pub use error::WebError;
+pub use flash::Flash;
+pub use form::{FieldErrors, Form, Path, Query};
+pub use shell::Shell;
+
+/// What a handler answers.
+pub type Answer = Result<actix_web::HttpResponse, WebError>;
+
+/// What the handlers work with. Cheap to clone.
+#[derive(Clone)]
+pub struct Portal {
+    /// The database.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+    /// The configuration.
+    pub settings: Arc<Settings>,
+    /// Wakes the scheduler, so that it looks at once for what is due.
+    pub wake: Arc<Notify>,
+    /// When this process began.
+    pub started_at: DateTime<Utc>,
+    /// Hashes and checks passwords.
+    pub passwords: Passwords,
+    /// Signs cookies and form tokens.
+    pub signer: Signer,
+}
+
+impl Portal {
+    /// Puts a portal together. `secret` is the secret key's text. Takes as long as one password hash.
+    ///
+    /// # Errors
+    /// When the operating system has no randomness.
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        settings: Arc<Settings>,
+        secret: &SecretString,
+    ) -> Result<Self, HashError> {
+        Ok(Self {
+            started_at: clock.now(),
+            store,
+            clock,
+            settings,
+            wake: Arc::new(Notify::new()),
+            passwords: Passwords::new()?,
+            signer: Signer::new(secret),
+        })
+    }
+
+    /// An identifier for a new record: sorts by time.
+    #[must_use]
+    pub fn new_id(&self) -> Uuid {
+        let now = self.clock.now();
+        let seconds = u64::try_from(now.timestamp()).unwrap_or(0);
+        Uuid::new_v7(uuid::Timestamp::from_unix(
+            uuid::NoContext,
+            seconds,
+            now.timestamp_subsec_nanos(),
+        ))
+    }
+}
+
+/// How to serve.
+#[derive(Debug, Clone, Copy)]
+pub struct ServeOptions {
+    /// Threads that answer requests.
+    pub workers: usize,
+}
+
+/// Starts serving on a listener that the caller has bound. The server stops gracefully on SIGTERM and SIGINT.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub fn serve(
+    portal: Portal,
+    listener: TcpListener,
+    options: ServeOptions,
+) -> std::io::Result<actix_web::dev::Server> {
+    let server = HttpServer::new(move || {
+        let sessions = SessionMiddleware::builder(
+            Sessions::new(portal.store.clone(), portal.clock.clone()),
+            portal.signer.cookie_key(),
+        )
+        .cookie_name(COOKIE_NAME.to_owned())
+        .cookie_secure(true)
+        .cookie_http_only(true)
+        .cookie_same_site(SameSite::Lax)
+        .cookie_path("/".to_owned())
+        .cookie_content_security(CookieContentSecurity::Signed)
+        // The server ends sessions; the cookie may well outlive them, but not the longest.
+        .session_lifecycle(
+            PersistentSession::default().session_ttl(actix_web::cookie::time::Duration::days(7)),
+        )
+        .build();
+        App::new()
+            .app_data(web::Data::new(portal.clone()))
+            .configure(health::routes)
+            .configure(static_files::routes)
+            .service(
+                web::scope("")
+                    .wrap(from_fn(visitor::recognise))
+                    .wrap(sessions)
+                    .wrap(from_fn(guards::host))
+                    .configure(routes::register)
+                    .default_service(web::to(routes::unknown)),
+            )
+            .wrap(from_fn(body::collect))
+            .wrap(from_fn(error::draw))
+            .wrap(from_fn(headers::add))
+            .wrap(from_fn(request_log::observe))
+    })
+    .workers(options.workers)
+    .tcp_nodelay(true)
+    .max_connections(2_000)
+    .client_request_timeout(Duration::from_secs(5))
+    .shutdown_timeout(15)
+    .listen(listener)?
+    .run();
+    Ok(server)
+}
