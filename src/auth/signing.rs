@@ -102,7 +102,10 @@ mod tests {
             ("csrfs", "ession"),
             ("", ""),
         ] {
-            assert!(!signer.verify(purpose, text, &signature), "{purpose} {text}");
+            assert!(
+                !signer.verify(purpose, text, &signature),
+                "{purpose} {text}"
+            );
         }
         assert!(!signer.verify("csrf", "session", &signature[..63]));
     }

@@ -67,7 +67,11 @@ impl Attempt {
     ///
     /// # Errors
     /// As any query.
-    pub fn succeeded(&self, tx: &mut crate::store::AnyConn, now: DateTime<Utc>) -> Result<(), StoreError> {
+    pub fn succeeded(
+        &self,
+        tx: &mut crate::store::AnyConn,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
         sign_in_throttles::clear(tx, &self.account)?;
         if let Some(address) = &self.address {
             sign_in_throttles::forgive(tx, address, now)?;

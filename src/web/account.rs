@@ -12,10 +12,10 @@ use serde::Deserialize;
 use super::form::SecretText;
 use super::guards::client_address;
 use super::{Answer, FieldErrors, Flash, Form, Path, Portal, Shell, WebError};
+use crate::auth::CurrentUser;
 use crate::auth::passwords::Verdict;
 use crate::auth::sessions::{self, Limits, Seen};
 use crate::auth::throttle::Attempt;
-use crate::auth::CurrentUser;
 use crate::domain::password;
 use crate::domain::time_zone::TimeZone;
 use crate::domain::users::check_name;
@@ -57,7 +57,10 @@ async fn page(portal: &Portal, shell: Shell, user: CurrentUser) -> Result<Accoun
     let (record, rows) = portal
         .store
         .read(move |conn| {
-            Ok::<_, StoreError>((users::get(conn, &id)?, session_rows::list_of_user(conn, &id)?))
+            Ok::<_, StoreError>((
+                users::get(conn, &id)?,
+                session_rows::list_of_user(conn, &id)?,
+            ))
         })
         .await?;
     let limits = sessions::limits(&user.roles);
@@ -150,9 +153,15 @@ pub async fn change_password(
 ) -> Answer {
     let mut errors = FieldErrors::new();
     let new = form.new_password.expose();
-    errors.check("new_password", password::check(new, &[&user.name, &user.email]));
+    errors.check(
+        "new_password",
+        password::check(new, &[&user.name, &user.email]),
+    );
     if new != form.new_password_again.expose() {
-        errors.add("new_password_again", "This is not the same as the new password.");
+        errors.add(
+            "new_password_again",
+            "This is not the same as the new password.",
+        );
     }
     let now = portal.clock.now();
     // A stolen session must not become a way to guess the password.
@@ -191,7 +200,15 @@ pub async fn change_password(
             // All of them: this one goes on under a new id.
             session_rows::delete_all_of_user(tx, &user.id, None)?;
             let object = ("user", user.id.as_str(), user.name.as_str());
-            audit::record(tx, now, &actor, "account.password_changed", object, None, None)
+            audit::record(
+                tx,
+                now,
+                &actor,
+                "account.password_changed",
+                object,
+                None,
+                None,
+            )
         })
         .await?;
     let browser = request

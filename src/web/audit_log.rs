@@ -9,10 +9,10 @@ use serde_json::Value;
 use super::page::Pager;
 use super::{Answer, Portal, Query, Shell};
 use crate::domain::ids::UserId;
+use crate::store::StoreError;
 use crate::store::audit::{self, AuditEntry, AuditFilter};
 use crate::store::columns::PAGE_SIZE;
 use crate::store::users::{self, User};
-use crate::store::StoreError;
 
 #[derive(Template)]
 #[template(path = "audit_log/index.html")]
@@ -50,7 +50,11 @@ pub async fn index(
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let (action, object_kind) = (text(&query.action), text(&query.object_kind));
     let object_id = text(&query.object_id);
-    let user = query.user.as_ref().map(ToString::to_string).unwrap_or_default();
+    let user = query
+        .user
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     let mut pager = Pager::new(
         "/settings/audit-log",
         query.page,

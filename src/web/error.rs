@@ -181,9 +181,11 @@ impl Words {
                 "Another record needs this one.",
                 "Nothing was changed. Remove what uses it first.",
             ),
-            StoreError::Rule(sentence) => {
-                Self::new("This is not possible", sentence.clone(), "Nothing was changed.")
-            }
+            StoreError::Rule(sentence) => Self::new(
+                "This is not possible",
+                sentence.clone(),
+                "Nothing was changed.",
+            ),
             error if error.is_transient() => Self::of_status(StatusCode::SERVICE_UNAVAILABLE),
             _ => Self::of_status(StatusCode::INTERNAL_SERVER_ERROR),
         }
@@ -197,9 +199,11 @@ impl Words {
                 &who_can_help(*permission),
             )
             .with_link("/account", "See your roles under My account"),
-            WebError::Refused(sentence) => {
-                Self::new("You may not do this", sentence.clone(), "Nothing was changed.")
-            }
+            WebError::Refused(sentence) => Self::new(
+                "You may not do this",
+                sentence.clone(),
+                "Nothing was changed.",
+            ),
             WebError::Invalid(sentence) => Self::new(
                 "This request cannot be understood",
                 sentence.clone(),
@@ -316,9 +320,21 @@ struct ErrorPlain<'a> {
 fn page(status: StatusCode, words: &Words, shell: &Shell, reference: &str) -> HttpResponse {
     let number = status.as_u16();
     let html = if shell.user.is_some() {
-        ErrorInApp { shell, status: number, words, reference }.render()
+        ErrorInApp {
+            shell,
+            status: number,
+            words,
+            reference,
+        }
+        .render()
     } else {
-        ErrorPlain { shell, status: number, words, reference }.render()
+        ErrorPlain {
+            shell,
+            status: number,
+            words,
+            reference,
+        }
+        .render()
     };
     let mut response = HttpResponse::build(status)
         .content_type("text/html; charset=utf-8")
@@ -360,10 +376,10 @@ fn draw_response(response: ServiceResponse<BoxBody>, reference: &str) -> Service
         log_fault(status, error, old.error());
     }
     let words = error.map_or_else(|| Words::of_status(status), Words::of);
-    let shell = request
-        .extensions()
-        .get::<Visitor>()
-        .map_or_else(|| Shell::for_nobody(request.path()), |visitor| visitor.shell(request.path()));
+    let shell = request.extensions().get::<Visitor>().map_or_else(
+        || Shell::for_nobody(request.path()),
+        |visitor| visitor.shell(request.path()),
+    );
     let mut new = page(status, &words, &shell, reference);
     for (name, value) in old.headers() {
         if *name != header::CONTENT_TYPE && *name != header::CONTENT_LENGTH {

@@ -97,7 +97,9 @@ impl Flash {
         }
         let json = serde_json::to_string(&short).unwrap_or_default();
         let signature = signer.sign(PURPOSE, &json);
-        build(format!("{signature}.{}", URL_SAFE_NO_PAD.encode(json))).max_age(Duration::minutes(5)).finish()
+        build(format!("{signature}.{}", URL_SAFE_NO_PAD.encode(json)))
+            .max_age(Duration::minutes(5))
+            .finish()
     }
 
     /// The message that the last answer left.

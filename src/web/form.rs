@@ -68,12 +68,12 @@ impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
         let path = request.path().to_owned();
         ready(body::decode(request.query_string()).and_then(|mut fields| {
             fields.retain(|(_, value)| !value.trim().is_empty());
-            read(&fields).map(Self).map_err(|wrong| {
-                WebError::InvalidQuery {
+            read(&fields)
+                .map(Self)
+                .map_err(|wrong| WebError::InvalidQuery {
                     parameter: wrong.map(|name| body::short(&name)),
                     path,
-                }
-            })
+                })
         }))
     }
 }
@@ -210,13 +210,19 @@ mod tests {
             ("other", "z"),
         ]))
         .unwrap();
-        assert_eq!((good.name.as_str(), good.roles.len(), good.page), ("a", 2, None));
+        assert_eq!(
+            (good.name.as_str(), good.roles.len(), good.page),
+            ("a", 2, None)
+        );
         for (fields, blamed) in [
             (pairs(&[("page", "1")]), "name"),
             (pairs(&[("name", "a"), ("page", "x")]), "page"),
             (pairs(&[("name", "a"), ("name", "b")]), "name"),
         ] {
-            assert_eq!(read::<Example>(&fields).unwrap_err().as_deref(), Some(blamed));
+            assert_eq!(
+                read::<Example>(&fields).unwrap_err().as_deref(),
+                Some(blamed)
+            );
         }
     }
 }

@@ -76,7 +76,10 @@ pub fn ask(request: &HttpRequest) -> HttpResponse {
 #[must_use]
 pub fn safe_path(path: &str) -> Option<String> {
     let base = Url::parse("http://portal.invalid").ok()?;
-    if !path.starts_with('/') || path.len() > 2_000 || path.chars().any(|c| c.is_control() || c == '\\') {
+    if !path.starts_with('/')
+        || path.len() > 2_000
+        || path.chars().any(|c| c.is_control() || c == '\\')
+    {
         return None;
     }
     let url = base.join(path).ok()?;
@@ -162,7 +165,8 @@ pub async fn create(
         (user, _) => {
             fail(&request, &portal, user).await?;
             metrics::counter!("leadgen_sign_ins_total", "outcome" => "failed").increment(1);
-            let problem = "This e-mail address and password do not belong together, or the user is disabled.";
+            let problem =
+                "This e-mail address and password do not belong together, or the user is disabled.";
             let page = SignInPage {
                 next: safe_path(&form.next).unwrap_or_default(),
                 shell,
@@ -295,10 +299,31 @@ mod tests {
             assert_eq!(safe_path(good).as_deref(), Some(good));
         }
         for bad in [
-            "", "leads", "//evil.test", "///evil.test", "/\\evil.test", "\\\\evil.test", "http://evil.test",
-            "https:evil.test", "javascript:alert(1)", "/\t/evil.test", "/\n/evil.test", "/%0d%0aX:1\r\n", "/./..//evil.test",
-            "/a/../b", "/ evil", "/sign-out", "/sign-in?next=/x", "/a#b", "/\u{0}", "/@evil.test\\x", "data:text/html,x",
-            "/\u{2028}", "/é", "?x", "#x",
+            "",
+            "leads",
+            "//evil.test",
+            "///evil.test",
+            "/\\evil.test",
+            "\\\\evil.test",
+            "http://evil.test",
+            "https:evil.test",
+            "javascript:alert(1)",
+            "/\t/evil.test",
+            "/\n/evil.test",
+            "/%0d%0aX:1\r\n",
+            "/./..//evil.test",
+            "/a/../b",
+            "/ evil",
+            "/sign-out",
+            "/sign-in?next=/x",
+            "/a#b",
+            "/\u{0}",
+            "/@evil.test\\x",
+            "data:text/html,x",
+            "/\u{2028}",
+            "/é",
+            "?x",
+            "#x",
         ] {
             assert_eq!(safe_path(bad), None, "{bad:?}");
         }

@@ -66,7 +66,11 @@ pub fn address(name: &str) -> String {
 
 /// Registers the files.
 pub fn routes(config: &mut web::ServiceConfig) {
-    config.service(web::resource("/static/{hash}/{name:.*}").get(show).head(show));
+    config.service(
+        web::resource("/static/{hash}/{name:.*}")
+            .get(show)
+            .head(show),
+    );
 }
 
 async fn show(path: web::Path<(String, String)>) -> Result<HttpResponse, WebError> {

@@ -1,0 +1,13 @@
+//! Pages over HTTP, with a browser that has no JavaScript.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod sign_in;
+mod start;

@@ -1,0 +1,106 @@
+//! A portal of one's own for one test: production's app on port 0, a database of its own, a clock that stands still.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use leadgen::auth::passwords;
+use leadgen::clock::Clock;
+use leadgen::domain::access::Role;
+use leadgen::domain::ids::UserId;
+use leadgen::settings::Settings;
+use leadgen::web::{Portal, ServeOptions, serve};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::support::builders::UserBuilder;
+use crate::support::{Browserlike, TestDatabase, a_moment, a_user};
+
+/// Everybody's password in these tests.
+pub const PASSWORD: &str = "twelve green bottles standing";
+
+/// A running portal; stops when dropped.
+pub struct TestPortal {
+    pub database: TestDatabase,
+    pub clock: Clock,
+    pub address: String,
+    hash: String,
+    handle: actix_web::dev::ServerHandle,
+}
+
+impl TestPortal {
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// With other settings than the defaults.
+    pub async fn start_with(settings: &[(&str, &str)]) -> Self {
+        let database = TestDatabase::new();
+        let clock = Clock::fixed(a_moment());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let secret = SecretString::from("2n1lUG0D3ZqW8c7bRk5vX9pYtS4mE6hA1oJfKdLxQwM=");
+        let mut environment: std::collections::BTreeMap<String, String> = [
+            ("LEADGEN_DATABASE_URL", database.url_text()),
+            ("LEADGEN_SECRET_KEY", secret.expose_secret().to_owned()),
+            ("LEADGEN_PUBLIC_URL", address.clone()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        for (name, value) in settings {
+            environment.insert((*name).to_owned(), (*value).to_owned());
+        }
+        let settings = Arc::new(Settings::read(&environment).unwrap());
+        let portal = Portal::new(database.store(), clock.clone(), settings, &secret).unwrap();
+        let server = serve(portal, listener, ServeOptions { workers: 1 }).unwrap();
+        let handle = server.handle();
+        tokio::spawn(server);
+        let hash = passwords::hash_now(&SecretString::from(PASSWORD)).unwrap();
+        Self {
+            database,
+            clock,
+            address,
+            hash: hash.expose_secret().to_owned(),
+            handle,
+        }
+    }
+
+    /// A browser that nobody has used.
+    pub fn browser(&self) -> Browserlike {
+        Browserlike::new(&self.address)
+    }
+
+    /// Adds a user with everybody's password.
+    pub fn add(&self, user: UserBuilder) -> UserId {
+        user.password_hash(&self.hash)
+            .insert(&mut self.database.conn())
+    }
+
+    /// A browser in which this person has signed in by the form.
+    pub async fn sign_in(&self, email: &str) -> Browserlike {
+        let browser = self.browser();
+        let page = browser.get("/sign-in").await.expect(200);
+        let fields = [("email", Some(email)), ("password", Some(PASSWORD))];
+        browser.submit(&page, "Sign in", &fields).await.expect(303);
+        browser
+    }
+
+    /// A browser in which a new person with these roles has signed in.
+    pub async fn sign_in_as(&self, roles: &[Role]) -> Browserlike {
+        let number = crate::support::builders::fresh_number();
+        let email = format!("person-{number}@example.com");
+        let user = a_user().email(&email).name(&format!("Person {number}"));
+        self.add(roles.iter().fold(user, |user, role| user.role(*role)));
+        self.sign_in(&email).await
+    }
+
+    /// What the audit log holds: actions, oldest first.
+    pub fn audit(&self) -> Vec<String> {
+        self.database
+            .texts("SELECT action AS value FROM audit_entries ORDER BY created_at, id")
+    }
+}
+
+impl Drop for TestPortal {
+    fn drop(&mut self) {
+        drop(self.handle.stop(false));
+    }
+}
