@@ -350,8 +350,11 @@ fn a_lead_always_has_a_name_to_show() {
     assert_eq!(topic(Some(" "), None), "LinkedIn Lead Gen Form");
 }
 
+/// The minute of a submission and its values.
+type AnySubmission = (i64, Vec<(LeadField, String, WritePolicy)>);
+
 /// A submission with a few values, some blank, of two fields.
-fn any_submission() -> impl Strategy<Value = (i64, Vec<(LeadField, String, WritePolicy)>)> {
+fn any_submission() -> impl Strategy<Value = AnySubmission> {
     let field = prop_oneof![Just(LeadField::City), Just(LeadField::Description)];
     let policy = prop_oneof![
         Just(WritePolicy::Overwrite),
@@ -397,7 +400,7 @@ proptest! {
         // Any order, with repetitions.
         let mut order: Vec<_> = shuffle.iter().map(|n| numbered[n % numbered.len()]).collect();
         order.extend(numbered.iter().rev());
-        let run = |order: &[(u32, &(i64, Vec<(LeadField, String, WritePolicy)>))]| {
+        let run = |order: &[(u32, &AnySubmission)]| {
             let mut lead = a_lead();
             for (number, (minute, values)) in order {
                 apply(&mut lead, &mapped(values, Some(WritePolicy::Overwrite)), &stamp(*number, *minute));

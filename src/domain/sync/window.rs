@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 pub struct StreamState {
     /// The latest `submittedAt` that was stored; `None` before the first sync and after a reset.
     pub watermark: Option<DateTime<Utc>>,
-    /// The window that is being read, if one was begun and not finished.
+    /// The window that is being read, if one was begun and not finished. A reset removes it with the watermark.
     pub window: Option<OpenWindow>,
     /// The end of the last window over the whole history.
     pub last_sweep_at: Option<DateTime<Utc>>,
