@@ -21,7 +21,10 @@ pub mod records;
 pub use browserlike::{Browserlike, Page};
 pub use builders::{a_form, a_lead, a_moment, a_profile, a_submission, a_user, an_account};
 pub use database::{System, TestDatabase};
-pub use program::{Outcome, Program};
+pub use program::{Outcome, Program, signal};
+
+/// A secret key as a deployment would set it: 32 random bytes in base64.
+pub const SECRET_KEY: &str = "3pai4+eZ88eD1Hwif5wPi40RW4z0QfhXVJlpn7FWM8s=";
 
 /// Ends the test with a sentence when `condition` does not hold within `limit`; asks every 50 ms.
 pub async fn eventually<F, Fut>(what: &str, limit: std::time::Duration, mut condition: F)
