@@ -216,10 +216,11 @@ pub fn a_form(
         day(),
     )
     .unwrap();
-    directory::known_versions(conn, &[linkedin_id])
+    let version = directory::versions(conn, &[linkedin_id])
         .unwrap()
         .remove(&(linkedin_id, number))
-        .unwrap()
+        .unwrap();
+    (version.form_id, version.id)
 }
 
 /// A campaign.
