@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use unicode_normalization::UnicodeNormalization as _;
 
-mod common;
+mod guessable;
 mod known;
 #[cfg(test)]
 mod tests;
@@ -68,5 +68,5 @@ pub fn check(password: &str, context: &[&str]) -> Result<(), PasswordError> {
     if length > MAX_LENGTH {
         return Err(PasswordError::TooLong);
     }
-    common::check(&password, context)
+    guessable::check(&password, context)
 }

@@ -119,7 +119,7 @@ fn a_database_that_does_not_answer_ends_the_start_with_a_sentence() {
         )
         .env("LEADGEN_SECRET_KEY", SECRET_KEY)
         .run()
-        .expect(1);
+        .expect(2);
     assert!(outcome.stderr.contains("database"), "{}", outcome.stderr);
     assert!(!outcome.stderr.contains("verysecret"), "{}", outcome.stderr);
 }
