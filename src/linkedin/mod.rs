@@ -9,6 +9,7 @@ mod encoding;
 pub mod error;
 mod http;
 pub mod oauth;
+mod oauth_answers;
 pub mod page;
 pub mod urn;
 pub mod wire;

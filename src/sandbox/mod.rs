@@ -6,21 +6,27 @@
 
 mod consent;
 mod control;
+mod control_api;
 mod faults;
 mod forms;
 mod gateway;
 mod history;
 mod html;
 mod leads;
+mod listing;
 mod oauth;
+mod page_faults;
 mod people;
 mod reply;
 mod responses;
 mod restli;
 mod seeded;
+mod seeded_forms;
+mod seeding;
 mod state;
 mod structure;
 mod submissions;
+mod submit_page;
 mod tokens;
 mod visitor;
 mod world;
@@ -166,6 +172,8 @@ fn server(
             .route("/oauth/v2/revoke", web::post().to(oauth::revoke))
             .route("/rest/{tail:.*}", web::to(gateway::rest))
             .route("/v2/{tail:.*}", web::get().to(gateway::unversioned))
+            .configure(control_api::routes)
+            .configure(submit_page::routes)
     })
     .on_connect(|connection, data| {
         if let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>()

@@ -7,5 +7,8 @@
 )]
 
 mod authorization;
+mod controls;
+mod faults;
 mod leads;
 mod support;
+mod wire;
