@@ -10,5 +10,6 @@ mod authorization;
 mod controls;
 mod faults;
 mod leads;
+mod official_client;
 mod support;
 mod wire;
