@@ -33,7 +33,9 @@ pub enum StartError {
     #[error("LEADGEN_LINKEDIN_…: {0}")]
     LinkedIn(#[from] LinkedInError),
     /// Migrations are pending and `--no-migrate` was given.
-    #[error("the database lacks migrations of this version: run `leadgen migrate`, or start without --no-migrate")]
+    #[error(
+        "the database lacks migrations of this version: run `leadgen migrate`, or start without --no-migrate"
+    )]
     MigrationsPending,
     /// The address cannot be listened on.
     #[error("LEADGEN_BIND: {address} cannot be listened on ({error}); choose another address")]
@@ -108,7 +110,10 @@ impl App {
             },
             Timeouts::default(),
         )?;
-        let oauth = match (&settings.linkedin.client_id, &settings.linkedin.client_secret) {
+        let oauth = match (
+            &settings.linkedin.client_id,
+            &settings.linkedin.client_secret,
+        ) {
             (Some(id), Some(secret)) => Some(linkedin.oauth(AppCredentials {
                 client_id: id.clone(),
                 client_secret: SecretString::from(secret.expose_secret().to_owned()),
@@ -237,8 +242,14 @@ impl App {
     ///
     /// # Errors
     /// When the server cannot be started.
-    pub async fn serve(&self, listener: TcpListener, with_scheduler: bool) -> Result<(), StartError> {
-        let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get).max(2);
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        with_scheduler: bool,
+    ) -> Result<(), StartError> {
+        let workers = std::thread::available_parallelism()
+            .map_or(2, std::num::NonZero::get)
+            .max(2);
         let portal = self.portal()?;
         let server = web::serve(portal, listener, web::ServeOptions { workers })
             .map_err(|error| StartError::Server(error.to_string()))?;
@@ -252,7 +263,10 @@ impl App {
         if let Some(task) = task
             && let Err(error) = task.await
         {
-            tracing::error!(task.is_panic = error.is_panic(), "the scheduler ended unexpectedly");
+            tracing::error!(
+                task.is_panic = error.is_panic(),
+                "the scheduler ended unexpectedly"
+            );
         }
         served.map_err(|error| StartError::Server(error.to_string()))
     }
@@ -265,11 +279,16 @@ impl App {
         let (stop, stopped) = watch::channel(false);
         let scheduler = self.scheduler();
         let task = tokio::spawn(async move { scheduler.run_forever(stopped).await });
-        terminated().await.map_err(|error| StartError::Server(error.to_string()))?;
+        terminated()
+            .await
+            .map_err(|error| StartError::Server(error.to_string()))?;
         // The receiver may be gone already; then there is nobody to stop.
         let _ = stop.send(true);
         if let Err(error) = task.await {
-            tracing::error!(task.is_panic = error.is_panic(), "the scheduler ended unexpectedly");
+            tracing::error!(
+                task.is_panic = error.is_panic(),
+                "the scheduler ended unexpectedly"
+            );
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use crate::auth::accounts::{self, NewUser};
 use crate::auth::passwords;
 use crate::domain::access::Role;
 use crate::domain::ids::{OrganizationId, ProfileId, UserId};
+use crate::domain::time_zone::TimeZone;
 use crate::sandbox::{self, Decision, SandboxHandle, SandboxOptions};
 use crate::settings::Settings;
 use crate::store::audit::Actor;
@@ -75,7 +76,10 @@ pub async fn run(arguments: Arguments) -> Result<(), CommandError> {
     for line in status::lines(&totals) {
         say(&line);
     }
-    say(&format!("Seconds                {:.1}", begun.elapsed().as_secs_f64()));
+    say(&format!(
+        "Seconds                {:.1}",
+        begun.elapsed().as_secs_f64()
+    ));
     say("");
     say("People (these passwords are shown only now):");
     for person in &people {
@@ -90,7 +94,10 @@ pub async fn run(arguments: Arguments) -> Result<(), CommandError> {
         return Ok(());
     }
     say("");
-    say(&format!("Portal          {}", app.settings().http.public_url));
+    say(&format!(
+        "Portal          {}",
+        app.settings().http.public_url
+    ));
     say(&format!("Submit a lead   {}/sandbox/", sandbox.base_url()));
     say("Stop with Ctrl+C.");
     app.serve(listener, true).await?;
@@ -126,7 +133,10 @@ fn settings(database_url: &str, sandbox: &SandboxHandle) -> Result<Settings, Com
         ("LEADGEN_LINKEDIN_OAUTH_URL", sandbox.oauth_url()),
         ("LEADGEN_LINKEDIN_API_URL", sandbox.api_url()),
         ("LEADGEN_LINKEDIN_CLIENT_ID", sandbox::CLIENT_ID.to_owned()),
-        ("LEADGEN_LINKEDIN_CLIENT_SECRET", sandbox::CLIENT_SECRET.to_owned()),
+        (
+            "LEADGEN_LINKEDIN_CLIENT_SECRET",
+            sandbox::CLIENT_SECRET.to_owned(),
+        ),
         (
             "LEADGEN_LINKEDIN_SCOPES",
             "r_ads r_marketing_leadgen_automation r_organization_admin openid profile".to_owned(),
@@ -196,13 +206,18 @@ async fn make_people(app: &App) -> Result<Vec<Person>, CommandError> {
                     name: (*name).to_owned(),
                     password_hash: hash,
                     roles: vec![*role],
-                    time_zone: "UTC".to_owned(),
+                    time_zone: TimeZone::default(),
                 };
                 Ok(accounts::add(conn, now, &Actor::command_line(), new)?.id)
             })
             .await
             .map_err(|error| CommandError::Failed(error.to_string()))?;
-        people.push(Person { id, email, role: *role, password });
+        people.push(Person {
+            id,
+            email,
+            role: *role,
+            password,
+        });
     }
     Ok(people)
 }
@@ -210,23 +225,31 @@ async fn make_people(app: &App) -> Result<Vec<Person>, CommandError> {
 /// The seeds' six steps: a profile, LinkedIn's pages, the confirmation of the organization.
 async fn authorize(app: &App, owner: &UserId, sandbox: &SandboxHandle) -> Result<(), CommandError> {
     let connector = app.connector();
-    let failed = |error: crate::sync::connect::ConnectError| CommandError::Failed(error.to_string());
+    let failed =
+        |error: crate::sync::connect::ConnectError| CommandError::Failed(error.to_string());
     let (now, user) = (app.clock().now(), owner.clone());
     let profile: ProfileId = app
         .store()
-        .write(move |conn| match store::profiles::find_by_name(conn, PROFILE)? {
-            Some(id) => Ok(id),
-            None => {
-                let id = ProfileId::new(Uuid::now_v7());
-                store::profiles::insert(conn, &id, PROFILE, &user, now)?;
-                Ok::<_, StoreError>(id)
-            }
-        })
+        .write(
+            move |conn| match store::profiles::find_by_name(conn, PROFILE)? {
+                Some(id) => Ok(id),
+                None => {
+                    let id = ProfileId::new(Uuid::now_v7());
+                    store::profiles::insert(conn, &id, PROFILE, &user, now)?;
+                    Ok::<_, StoreError>(id)
+                }
+            },
+        )
         .await?;
     let session = "demonstration";
-    let url = connector.begin(owner, &profile, session).await.map_err(failed)?;
-    let member = sandbox::MEMBERS
-        .first()
+    let url = connector
+        .begin(owner, &profile, session)
+        .await
+        .map_err(failed)?;
+    let member = sandbox
+        .members()
+        .into_iter()
+        .next()
         .ok_or_else(|| CommandError::Failed("the sandbox has no members".into()))?;
     let back = sandbox::visit(url.as_str(), member.email, member.password, Decision::Allow)
         .await
@@ -234,11 +257,18 @@ async fn authorize(app: &App, owner: &UserId, sandbox: &SandboxHandle) -> Result
     let back = Url::parse(&back).map_err(|error| CommandError::Failed(error.to_string()))?;
     let query: CallbackQuery = serde_html_form::from_str(back.query().unwrap_or_default())
         .map_err(|error| CommandError::Failed(error.to_string()))?;
-    connector.complete(owner, session, query).await.map_err(failed)?;
+    connector
+        .complete(owner, session, query)
+        .await
+        .map_err(failed)?;
     let organization: OrganizationId = app
         .store()
-        .read(store::organizations::built_in)
-        .await?;
+        .read(store::organizations::list)
+        .await?
+        .into_iter()
+        .next()
+        .map(|organization| organization.id)
+        .ok_or_else(|| CommandError::Failed("there is no organization".into()))?;
     connector
         .confirm(&Actor::command_line(), owner, &profile, &organization)
         .await

@@ -11,7 +11,11 @@ pub async fn run() -> Result<(), CommandError> {
     if ran.is_empty() {
         say("The database is up to date.");
     } else {
-        say(&format!("Ran {} migration(s): {}.", ran.len(), ran.join(", ")));
+        say(&format!(
+            "Ran {} migration(s): {}.",
+            ran.len(),
+            ran.join(", ")
+        ));
     }
     Ok(())
 }

@@ -37,7 +37,10 @@ pub async fn run(arguments: Arguments) -> Result<(), CommandError> {
         ))
     })?;
     say(&sandbox.base_url());
-    say(&format!("LEADGEN_LINKEDIN_OAUTH_URL={}", sandbox.oauth_url()));
+    say(&format!(
+        "LEADGEN_LINKEDIN_OAUTH_URL={}",
+        sandbox.oauth_url()
+    ));
     say(&format!("LEADGEN_LINKEDIN_API_URL={}", sandbox.api_url()));
     say(&format!("LEADGEN_LINKEDIN_CLIENT_ID={CLIENT_ID}"));
     say(&format!("LEADGEN_LINKEDIN_CLIENT_SECRET={CLIENT_SECRET}"));

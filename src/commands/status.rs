@@ -20,7 +20,8 @@ pub async fn run(arguments: Arguments) -> Result<(), CommandError> {
     app.check_migrations().await?;
     let totals = app.store().read(aggregate).await?;
     if arguments.json {
-        say(&serde_json::to_string(&totals).map_err(|error| CommandError::Failed(error.to_string()))?);
+        say(&serde_json::to_string(&totals)
+            .map_err(|error| CommandError::Failed(error.to_string()))?);
     } else {
         for line in lines(&totals) {
             say(&line);
@@ -32,9 +33,10 @@ pub async fn run(arguments: Arguments) -> Result<(), CommandError> {
 /// The status as lines of text.
 #[must_use]
 pub fn lines(totals: &StatusTotals) -> Vec<String> {
-    let last = totals
-        .last_synchronization_at
-        .map_or_else(|| "never".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string());
+    let last = totals.last_synchronization_at.map_or_else(
+        || "never".to_owned(),
+        |at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
+    );
     vec![
         format!("Last synchronisation   {last}"),
         format!("Profiles               {}", totals.profiles),

@@ -56,24 +56,41 @@ pub async fn run(arguments: Arguments) -> Result<(), CommandError> {
     let runs: Vec<_> = steps
         .iter()
         .filter_map(|step| match step {
-            Step::Ran { run_id, status, failure } => Some((run_id.clone(), *status, *failure)),
+            Step::Ran {
+                run_id,
+                status,
+                failure,
+            } => Some((run_id.clone(), *status, *failure)),
             Step::Idle => None,
         })
         .collect();
     let ids = runs.iter().map(|(id, _, _)| id.clone()).collect::<Vec<_>>();
-    let counts = app.store().read(move |conn| store::leases::counts_of(conn, &ids)).await?;
-    let failed = runs.iter().filter(|(_, status, _)| *status != RunStatus::Succeeded).count();
+    let counts = app
+        .store()
+        .read(move |conn| store::leases::counts_of(conn, &ids))
+        .await?;
+    let failed = runs
+        .iter()
+        .filter(|(_, status, _)| *status != RunStatus::Succeeded)
+        .count();
     let summary = Summary {
         runs: runs.len(),
         succeeded: runs.len() - failed,
         failed,
-        failures: runs.iter().filter_map(|(_, _, failure)| failure.map(|f| f.as_str())).collect(),
+        failures: runs
+            .iter()
+            .filter_map(|(_, _, failure)| failure.map(|f| f.as_str()))
+            .collect(),
         counts,
     };
     if arguments.json {
-        say(&serde_json::to_string(&summary).map_err(|error| CommandError::Failed(error.to_string()))?);
+        say(&serde_json::to_string(&summary)
+            .map_err(|error| CommandError::Failed(error.to_string()))?);
     } else {
-        say(&format!("{} run(s), {} with failures", summary.runs, summary.failed));
+        say(&format!(
+            "{} run(s), {} with failures",
+            summary.runs, summary.failed
+        ));
         say(&format!(
             "{} new submission(s), {} known, {} lead(s) created, {} updated, {} match failed, {} processing failed",
             counts.submissions_new,
@@ -85,12 +102,19 @@ pub async fn run(arguments: Arguments) -> Result<(), CommandError> {
         ));
         for (_, _, failure) in &runs {
             if let Some(reason) = failure {
-                say(&format!("{}: {} {}", reason.label(), reason.explain(), reason.what_to_do()));
+                say(&format!(
+                    "{}: {} {}",
+                    reason.label(),
+                    reason.explain(),
+                    reason.what_to_do()
+                ));
             }
         }
     }
     if failed > 0 {
-        return Err(CommandError::Failed(format!("{failed} run(s) had failures")));
+        return Err(CommandError::Failed(format!(
+            "{failed} run(s) had failures"
+        )));
     }
     Ok(())
 }

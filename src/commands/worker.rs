@@ -21,6 +21,9 @@ pub async fn run(arguments: Arguments) -> Result<(), CommandError> {
     } else {
         app.migrate().await?;
     }
-    tracing::info!(database.system = app.settings().database_url.system(), "working");
+    tracing::info!(
+        database.system = app.settings().database_url.system(),
+        "working"
+    );
     Ok(app.work().await?)
 }

@@ -578,9 +578,14 @@ pub fn make_due(
         .filter(profile_accounts::profile_id.eq(id.as_str()))
         .select(profile_accounts::account_id);
     diesel::update(
-        a::table.filter(a::id.eq_any(accounts)).filter(a::is_sync_enabled.eq(true)),
+        a::table
+            .filter(a::id.eq_any(accounts))
+            .filter(a::is_sync_enabled.eq(true)),
     )
-    .set((a::next_sync_at.eq(now), a::requested_trigger.eq(trigger.as_str())))
+    .set((
+        a::next_sync_at.eq(now),
+        a::requested_trigger.eq(trigger.as_str()),
+    ))
     .execute(conn)?;
     Ok(Some(id))
 }

@@ -56,6 +56,7 @@ use crate::auth::signing::Signer;
 use crate::clock::Clock;
 use crate::settings::Settings;
 use crate::store::Store;
+use crate::sync::connect::Connector;
 
 pub use error::WebError;
 pub use flash::Flash;
@@ -74,6 +75,8 @@ pub struct Portal {
     pub clock: Clock,
     /// The configuration.
     pub settings: Arc<Settings>,
+    /// The connect flow with LinkedIn.
+    pub connector: Arc<Connector>,
     /// Wakes the scheduler, so that it looks at once for what is due.
     pub wake: Arc<Notify>,
     /// When this process began.
@@ -94,13 +97,16 @@ impl Portal {
         clock: Clock,
         settings: Arc<Settings>,
         secret: &SecretString,
+        connector: Arc<Connector>,
+        wake: Arc<Notify>,
     ) -> Result<Self, HashError> {
         Ok(Self {
             started_at: clock.now(),
             store,
             clock,
             settings,
-            wake: Arc::new(Notify::new()),
+            connector,
+            wake,
             passwords: Passwords::new()?,
             signer: Signer::new(secret),
         })

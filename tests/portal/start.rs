@@ -1,14 +1,14 @@
 //! A portal of one's own for one test: production's app on port 0, a database of its own, a clock that stands still.
 
 use std::net::TcpListener;
-use std::sync::Arc;
 
+use leadgen::app::{App, AppOptions};
 use leadgen::auth::passwords;
 use leadgen::clock::Clock;
 use leadgen::domain::access::Role;
 use leadgen::domain::ids::UserId;
 use leadgen::settings::Settings;
-use leadgen::web::{Portal, ServeOptions, serve};
+use leadgen::web::{ServeOptions, serve};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::support::builders::UserBuilder;
@@ -48,8 +48,13 @@ impl TestPortal {
         for (name, value) in settings {
             environment.insert((*name).to_owned(), (*value).to_owned());
         }
-        let settings = Arc::new(Settings::read(&environment).unwrap());
-        let portal = Portal::new(database.store(), clock.clone(), settings, &secret).unwrap();
+        let options = AppOptions {
+            clock: clock.clone(),
+            connections: 4,
+            ..AppOptions::default()
+        };
+        let app = App::open(Settings::read(&environment).unwrap(), options).unwrap();
+        let portal = app.portal().unwrap();
         let server = serve(portal, listener, ServeOptions { workers: 1 }).unwrap();
         let handle = server.handle();
         tokio::spawn(server);
