@@ -44,6 +44,13 @@ impl std::str::FromStr for Cursor {
     }
 }
 
+impl<'de> serde::Deserialize<'de> for Cursor {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// Which page of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum PageStart {

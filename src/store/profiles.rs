@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
 use super::columns::{Cells, lower, search_patterns};
 use super::schema::{
-    linkedin_accounts, linkedin_tokens, linkedin_user_profiles as profiles, oauth_states,
-    organizations, pending_authorizations, profile_accounts, users,
+    linkedin_accounts, linkedin_tokens, linkedin_user_profiles as profiles, organizations,
+    pending_authorizations, profile_accounts, users,
 };
 use super::{AnyConn, StoreError, database_now};
 use crate::domain::ids::{AccountId, OrganizationId, ProfileId, UserId};
@@ -327,39 +327,6 @@ impl From<TokenRow> for TokenFacts {
             issued_at: row.issued_at.and_utc(),
         }
     }
-}
-
-/// When somebody last clicked Authorize without coming back from LinkedIn yet, if that was less than an hour ago.
-///
-/// # Errors
-/// As any query.
-pub fn authorization_begun_at(
-    conn: &mut AnyConn,
-    id: &ProfileId,
-    now: DateTime<Utc>,
-) -> Result<Option<DateTime<Utc>>, StoreError> {
-    let begun: Option<(NaiveDateTime, Option<NaiveDateTime>)> = oauth_states::table
-        .filter(oauth_states::profile_id.eq(id.as_str()))
-        .filter(oauth_states::created_at.gt((now - TimeDelta::hours(1)).naive_utc()))
-        .order(oauth_states::created_at.desc())
-        .select((oauth_states::created_at, oauth_states::consumed_at))
-        .first(conn)
-        .optional()?;
-    Ok(begun.and_then(|(at, consumed)| consumed.is_none().then(|| at.and_utc())))
-}
-
-/// The profile with this name; case and white space do not count.
-///
-/// # Errors
-/// As any query.
-pub fn find_by_name(conn: &mut AnyConn, name: &str) -> Result<Option<ProfileId>, StoreError> {
-    let id: Option<String> = profiles::table
-        .filter(profiles::name_key.eq(normalise::text(name).unwrap_or_default()))
-        .select(profiles::id)
-        .first(conn)
-        .optional()?;
-    id.map(|id| super::columns::id("linkedin_user_profiles", &id))
-        .transpose()
 }
 
 /// Makes a profile that is not authorised yet.

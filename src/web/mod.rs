@@ -17,22 +17,32 @@
 
 pub mod access;
 mod account;
+mod accounts;
 mod audit_log;
 pub mod body;
+mod campaigns;
+mod connect;
 pub mod error;
 pub mod flash;
 pub mod form;
+mod forms;
 pub mod guards;
 mod headers;
 mod health;
 mod home;
+pub mod keyset;
+mod leads;
 pub mod menu;
 pub mod page;
+mod profiles;
 pub mod request_log;
 pub mod routes;
 pub mod shell;
 mod sign_in;
 pub mod static_files;
+mod submissions;
+mod sync_status;
+mod tone;
 mod users;
 pub mod visitor;
 

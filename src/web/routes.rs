@@ -6,7 +6,10 @@ use std::sync::OnceLock;
 use actix_web::{HttpResponse, web};
 
 use super::access::{self, Access, Entry, RouteInfo, get, post};
-use super::{WebError, account, audit_log, home, sign_in, users};
+use super::{
+    WebError, account, accounts, audit_log, campaigns, connect, forms, home, leads, profiles,
+    sign_in, submissions, sync_status, users,
+};
 use crate::domain::access::Permission as P;
 
 use Access::{Needs, Public, SignedIn};
@@ -24,6 +27,41 @@ fn entries() -> Vec<Entry> {
         post("/account/password",                   SignedIn,              account::change_password),
         post("/account/sessions/others/end",        SignedIn,              account::end_other_sessions),
         post("/account/sessions/{id}/end",          SignedIn,              account::end_session),
+
+        get ("/leads",                              Needs(P::ViewLeads),   leads::index),
+        get ("/leads/{id}",                         Needs(P::ViewLeads),   leads::show),
+        get ("/leads/{id}/edit",                    Needs(P::EditLeads),   leads::edit),
+        post("/leads/{id}",                         Needs(P::EditLeads),   leads::update),
+
+        get ("/linkedin-user-profiles",             Needs(P::ViewProfiles), profiles::index),
+        get ("/linkedin-user-profiles/new",         Needs(P::ManageOwnProfiles), profiles::new),
+        post("/linkedin-user-profiles",             Needs(P::ManageOwnProfiles), profiles::create),
+        get ("/linkedin-user-profiles/{id}",        Needs(P::ViewProfiles), profiles::show),
+        post("/linkedin-user-profiles/{id}",        Needs(P::ManageOwnProfiles), profiles::update),
+        post("/linkedin-user-profiles/{id}/deletion", Needs(P::ManageOwnProfiles), profiles::destroy),
+        post("/linkedin-user-profiles/{id}/sync-runs", Needs(P::ManageOwnProfiles), profiles::sync),
+        post("/linkedin-user-profiles/{id}/authorizations", Needs(P::ManageOwnProfiles), connect::authorize),
+        get ("/linkedin/callback",                  Needs(P::ManageOwnProfiles), connect::callback),
+        get ("/linkedin-user-profiles/{id}/confirmation", Needs(P::ManageOwnProfiles), connect::confirmation),
+        post("/linkedin-user-profiles/{id}/confirmation", Needs(P::ManageOwnProfiles), connect::confirm),
+        post("/linkedin-user-profiles/{id}/confirmation/cancellation", Needs(P::ManageOwnProfiles), connect::cancel),
+        get ("/linkedin-user-profiles/{id}/disconnections", Needs(P::ManageOwnProfiles), connect::disconnection),
+        post("/linkedin-user-profiles/{id}/disconnections", Needs(P::ManageOwnProfiles), connect::disconnect),
+
+        get ("/linkedin-accounts",                  Needs(P::ViewAccounts), accounts::index),
+        get ("/linkedin-accounts/{id}",             Needs(P::ViewAccounts), accounts::show),
+        post("/linkedin-accounts/{id}",             Needs(P::ManageAccounts), accounts::update),
+        post("/linkedin-accounts/{id}/sync-runs",   Needs(P::ManageOwnProfiles), accounts::sync),
+        get ("/forms",                              Needs(P::ViewForms),   forms::index),
+        get ("/forms/{id}",                         Needs(P::ViewForms),   forms::show),
+        get ("/campaigns",                          Needs(P::ViewAccounts), campaigns::index),
+        get ("/form-submissions",                   Needs(P::ViewSubmissions), submissions::index),
+        get ("/form-submissions/{id}",              Needs(P::ViewSubmissions), submissions::show),
+        post("/form-submissions/{id}/retries",      Needs(P::EditLeads),   submissions::retry),
+        get ("/sync-status",                        Needs(P::ViewSyncStatus), sync_status::index),
+        get ("/sync-status/runs/{id}",              Needs(P::ViewSyncStatus), sync_status::run),
+        get ("/sync-status/resets",                 Needs(P::ResetSynchronization), sync_status::reset_consequences),
+        post("/sync-status/resets",                 Needs(P::ResetSynchronization), sync_status::reset),
 
         get ("/settings/users",                     Needs(P::ManageUsers), users::index),
         get ("/settings/users/new",                 Needs(P::ManageUsers), users::new),

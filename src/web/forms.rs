@@ -1,0 +1,251 @@
+//! Lead Gen forms: the list, and one with its versions, their questions and where each answer goes.
+
+use std::collections::HashMap;
+
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
+use askama::Template;
+use chrono::DateTime;
+use serde::Deserialize;
+
+use super::{Answer, Path, Portal, Query, Shell};
+use crate::domain::access::Permission;
+use crate::domain::account::LeadType;
+use crate::domain::field_mapping::{FieldMapping, MappingSet, Source};
+use crate::domain::form::{FormStatus, FormVersion, Question, QuestionKind};
+use crate::domain::ids::{AccountId, FormId, SubmissionId};
+use crate::domain::submission::Submission;
+use crate::store::forms::{self, Form, FormCounts, FormFilter};
+use crate::store::{StoreError, accounts, field_mappings};
+
+/// A form with its numbers.
+struct FormRow {
+    form: Form,
+    counts: FormCounts,
+}
+
+#[derive(Template)]
+#[template(path = "forms/index.html")]
+struct FormsIndex {
+    shell: Shell,
+    rows: Vec<FormRow>,
+    search: String,
+    account: String,
+    status: &'static str,
+    accounts: Vec<(String, String)>,
+    is_filtered: bool,
+}
+
+/// The filter of the list.
+#[derive(Debug, Default, Deserialize)]
+pub struct FormsQuery {
+    q: Option<String>,
+    account: Option<AccountId>,
+    status: Option<FormStatus>,
+}
+
+/// GET /forms
+///
+/// # Errors
+/// As the database.
+pub async fn index(portal: Data<Portal>, shell: Shell, Query(query): Query<FormsQuery>) -> Answer {
+    let filter = FormFilter {
+        search: query.q,
+        account_id: query.account,
+        sync_status: query.status,
+    };
+    let search = filter.search.clone().unwrap_or_default();
+    let account = filter
+        .account_id
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let (listed, counts, accounts) = portal
+        .store
+        .read(move |conn| {
+            let listed = forms::list(conn, &filter)?;
+            let ids: Vec<&FormId> = listed.iter().map(|form| &form.id).collect();
+            Ok::<_, StoreError>((forms::counts(conn, &ids)?, accounts::names(conn)?, listed))
+        })
+        .await
+        .map(|(counts, accounts, listed)| (listed, counts, accounts))?;
+    let page = FormsIndex {
+        is_filtered: !search.trim().is_empty() || !account.is_empty() || query.status.is_some(),
+        rows: listed
+            .into_iter()
+            .map(|form| FormRow {
+                counts: counts.get(form.id.as_str()).copied().unwrap_or_default(),
+                form,
+            })
+            .collect(),
+        shell,
+        search,
+        account,
+        status: query.status.map_or("", FormStatus::as_str),
+        accounts,
+    };
+    page.shell.render(StatusCode::OK, &page)
+}
+
+/// A question with the lead fields that its answers go to.
+struct QuestionRow {
+    question: Question,
+    kind: String,
+    options: Vec<String>,
+    /// Field and the name of the mapping.
+    targets: Vec<(String, String)>,
+}
+
+/// A hidden field with the lead fields that its value goes to.
+struct HiddenRow {
+    name: String,
+    value: String,
+    targets: Vec<String>,
+}
+
+/// A version with where each part goes.
+struct VersionView {
+    version: FormVersion,
+    questions: Vec<QuestionRow>,
+    hidden: Vec<HiddenRow>,
+    unmapped: usize,
+    is_current: bool,
+}
+
+#[derive(Template)]
+#[template(path = "forms/show.html")]
+struct FormsShow {
+    shell: Shell,
+    form: Form,
+    counts: FormCounts,
+    versions: Vec<VersionView>,
+}
+
+/// Which mapping reads which question: told by mapping a submission without answers.
+fn targets(
+    set: &MappingSet,
+    mappings: &[FieldMapping],
+    version: &FormVersion,
+) -> HashMap<i64, Vec<(String, String)>> {
+    let nobody = Submission {
+        id: SubmissionId::new(uuid::Uuid::nil()),
+        response_id: String::new(),
+        submitted_at: DateTime::UNIX_EPOCH,
+        lead_type: LeadType::Sponsored,
+        is_test: false,
+        submitter: None,
+        form_id: Some(version.form_id.clone()),
+        form_version: Some(version.id.clone()),
+        campaign_name: None,
+        form_name: None,
+        account_name: None,
+        country: None,
+        answers: Vec::new(),
+        consent_responses: Vec::new(),
+    };
+    let mut targets: HashMap<i64, Vec<(String, String)>> = HashMap::new();
+    for applied in set.map(&nobody, version, None).applied {
+        if let Some(question) = applied.question_id {
+            let name = mappings
+                .iter()
+                .find(|mapping| mapping.id == applied.mapping_id)
+                .map(|mapping| mapping.name.clone())
+                .unwrap_or_default();
+            targets
+                .entry(question)
+                .or_default()
+                .push((applied.field.label().into_owned(), name));
+        }
+    }
+    targets
+}
+
+fn kind(question: &Question) -> (String, Vec<String>) {
+    match &question.kind {
+        QuestionKind::Text {
+            max_length: Some(max),
+        } => (format!("Text, up to {max} characters"), Vec::new()),
+        QuestionKind::Text { max_length: None } => ("Text".to_owned(), Vec::new()),
+        QuestionKind::MultipleChoice { options } => (
+            "Choice".to_owned(),
+            options.iter().map(|option| option.text.clone()).collect(),
+        ),
+        QuestionKind::Unknown => ("A kind that is not known here yet".to_owned(), Vec::new()),
+    }
+}
+
+fn view(
+    version: FormVersion,
+    set: &MappingSet,
+    mappings: &[FieldMapping],
+    current: Option<i64>,
+) -> VersionView {
+    let mut targets = targets(set, mappings, &version);
+    let questions: Vec<QuestionRow> = version
+        .questions
+        .iter()
+        .map(|question| {
+            let (kind, options) = kind(question);
+            QuestionRow {
+                targets: targets.remove(&question.id).unwrap_or_default(),
+                question: question.clone(),
+                kind,
+                options,
+            }
+        })
+        .collect();
+    let hidden = version
+        .hidden_fields
+        .iter()
+        .map(|field| HiddenRow {
+            targets: set
+                .for_form(&version.form_id)
+                .filter(|mapping| matches!(&mapping.source, Source::HiddenField(name) if *name == field.name))
+                .map(|mapping| mapping.target.label().into_owned())
+                .collect(),
+            name: field.name.clone(),
+            value: field.value.clone(),
+        })
+        .collect();
+    VersionView {
+        unmapped: questions
+            .iter()
+            .filter(|row| row.targets.is_empty())
+            .count(),
+        is_current: current == Some(version.number),
+        questions,
+        hidden,
+        version,
+    }
+}
+
+/// GET /forms/{id}
+///
+/// # Errors
+/// `NotFound`, or as the database.
+pub async fn show(portal: Data<Portal>, shell: Shell, Path(id): Path<FormId>) -> Answer {
+    let (form, counts, versions, mappings) = portal
+        .store
+        .read(move |conn| {
+            let form = forms::get(conn, &id)?;
+            let counts = forms::counts(conn, &[&id])?;
+            Ok::<_, StoreError>((
+                form,
+                counts.get(id.as_str()).copied().unwrap_or_default(),
+                forms::versions(conn, &id)?,
+                field_mappings::list(conn)?,
+            ))
+        })
+        .await?;
+    let set = MappingSet::new(mappings.clone());
+    let page = FormsShow {
+        versions: versions
+            .into_iter()
+            .map(|version| view(version, &set, &mappings, form.current_version_number))
+            .collect(),
+        shell,
+        form,
+        counts,
+    };
+    page.shell.render(StatusCode::OK, &page)
+}
