@@ -4,8 +4,10 @@
 //! `main → commands → app → web → auth → store → domain`; `sync → store, domain, linkedin`;
 //! `web → sync` only to request work and for the connect flow; `sandbox → linkedin::wire`. `domain` uses nothing of ours.
 
+pub mod app;
 pub mod auth;
 pub mod clock;
+pub mod commands;
 pub mod domain;
 pub mod linkedin;
 pub mod sandbox;

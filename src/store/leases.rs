@@ -548,3 +548,82 @@ pub fn is_anything_due(conn: &mut AnyConn) -> Result<bool, StoreError> {
         .get_result(conn)?;
     Ok(accounts > 0)
 }
+
+/// Makes a profile and all its enabled accounts due now, by the profile's name; `None` when no authorised profile has it.
+///
+/// # Errors
+/// As any query.
+pub fn make_due(
+    conn: &mut AnyConn,
+    profile_name: &str,
+    trigger: RunTrigger,
+) -> Result<Option<ProfileId>, StoreError> {
+    use linkedin_accounts as a;
+    use linkedin_user_profiles as p;
+    let Some(id) = super::profiles::find_by_name(conn, profile_name)? else {
+        return Ok(None);
+    };
+    let now = database_now(conn)?.naive_utc();
+    let found = diesel::update(
+        p::table
+            .filter(p::id.eq(id.as_str()))
+            .filter(p::authorization_status.eq(Authorization::Authorized.as_str())),
+    )
+    .set(p::next_sync_at.eq(now))
+    .execute(conn)?;
+    if found == 0 {
+        return Ok(None);
+    }
+    let accounts = profile_accounts::table
+        .filter(profile_accounts::profile_id.eq(id.as_str()))
+        .select(profile_accounts::account_id);
+    diesel::update(
+        a::table
+            .filter(a::id.eq_any(accounts))
+            .filter(a::is_sync_enabled.eq(true)),
+    )
+    .set((
+        a::next_sync_at.eq(now),
+        a::requested_trigger.eq(trigger.as_str()),
+    ))
+    .execute(conn)?;
+    Ok(Some(id))
+}
+
+/// What these runs did together.
+///
+/// # Errors
+/// As any query.
+pub fn counts_of(conn: &mut AnyConn, runs: &[RunId]) -> Result<RunCounts, StoreError> {
+    use sync_runs as r;
+    type Row = (i64, i64, i64, i64, i64, i64, i64, i64);
+    let mut total = RunCounts::default();
+    for chunk in runs.chunks(1_000) {
+        let rows: Vec<Row> = r::table
+            .filter(r::id.eq_any(chunk.iter().map(RunId::as_str)))
+            .select((
+                r::pages,
+                r::responses,
+                r::submissions_new,
+                r::submissions_known,
+                r::leads_created,
+                r::leads_updated,
+                r::match_failed,
+                r::processing_failed,
+            ))
+            .load(conn)?;
+        for (pages, responses, new, known, created, updated, match_failed, failed) in rows {
+            total += RunCounts {
+                pages,
+                responses,
+                submissions_new: new,
+                submissions_known: known,
+                leads_created: created,
+                leads_updated: updated,
+                match_failed,
+                processing_failed: failed,
+            };
+        }
+    }
+    Ok(total)
+}

@@ -329,6 +329,20 @@ impl From<TokenRow> for TokenFacts {
     }
 }
 
+/// The profile with this name; case and white space do not count.
+///
+/// # Errors
+/// As any query.
+pub fn find_by_name(conn: &mut AnyConn, name: &str) -> Result<Option<ProfileId>, StoreError> {
+    let id: Option<String> = profiles::table
+        .filter(profiles::name_key.eq(normalise::text(name).unwrap_or_default()))
+        .select(profiles::id)
+        .first(conn)
+        .optional()?;
+    id.map(|id| super::columns::id("linkedin_user_profiles", &id))
+        .transpose()
+}
+
 /// Makes a profile that is not authorised yet.
 ///
 /// # Errors

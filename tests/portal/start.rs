@@ -1,19 +1,14 @@
 //! A portal of one's own for one test: production's app on port 0, a database of its own, a clock that stands still.
 
 use std::net::TcpListener;
-use std::sync::Arc;
 
+use leadgen::app::{App, AppOptions};
 use leadgen::auth::passwords;
-use leadgen::auth::secret_key::SecretKey;
 use leadgen::clock::Clock;
 use leadgen::domain::access::Role;
 use leadgen::domain::ids::UserId;
-use leadgen::linkedin::oauth::AppCredentials;
-use leadgen::linkedin::{LinkedInClient, LinkedInEndpoints, Timeouts};
 use leadgen::settings::Settings;
-use leadgen::sync::connect::Connector;
-use leadgen::sync::{SyncContext, SyncOptions};
-use leadgen::web::{Portal, ServeOptions, serve};
+use leadgen::web::{ServeOptions, serve};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::support::builders::UserBuilder;
@@ -53,18 +48,13 @@ impl TestPortal {
         for (name, value) in settings {
             environment.insert((*name).to_owned(), (*value).to_owned());
         }
-        let settings = Arc::new(Settings::read(&environment).unwrap());
-        let connector = connector(&database, &clock, &settings, &secret);
-        let wake = Arc::new(tokio::sync::Notify::new());
-        let portal = Portal::new(
-            database.store(),
-            clock.clone(),
-            settings,
-            &secret,
-            connector,
-            wake,
-        )
-        .unwrap();
+        let options = AppOptions {
+            clock: clock.clone(),
+            connections: 4,
+            ..AppOptions::default()
+        };
+        let app = App::open(Settings::read(&environment).unwrap(), options).unwrap();
+        let portal = app.portal().unwrap();
         let server = serve(portal, listener, ServeOptions { workers: 1 }).unwrap();
         let handle = server.handle();
         tokio::spawn(server);
@@ -112,49 +102,6 @@ impl TestPortal {
         self.database
             .texts("SELECT action AS value FROM audit_entries ORDER BY created_at, id")
     }
-}
-
-/// The connect flow as production puts it together.
-fn connector(
-    database: &TestDatabase,
-    clock: &Clock,
-    settings: &Settings,
-    secret: &SecretString,
-) -> Arc<Connector> {
-    crate::support::install_crypto_provider();
-    let linkedin = LinkedInClient::new(
-        LinkedInEndpoints {
-            oauth_url: settings.linkedin.oauth_url.to_string(),
-            api_url: settings.linkedin.api_url.to_string(),
-            version: settings.linkedin.version.clone(),
-        },
-        Timeouts::default(),
-    )
-    .unwrap();
-    let credentials = settings
-        .linkedin
-        .client_id
-        .clone()
-        .map(|client_id| AppCredentials {
-            client_id,
-            client_secret: settings.linkedin.client_secret.clone().unwrap(),
-        });
-    let ctx = SyncContext {
-        store: database.store(),
-        clock: clock.clone(),
-        oauth: credentials.map(|credentials| linkedin.oauth(credentials).unwrap()),
-        linkedin,
-        secret_key: SecretKey::new(secret).unwrap(),
-        options: Arc::new(SyncOptions::default()),
-        owner: "test".into(),
-        stopping: Arc::default(),
-    };
-    let redirect_uri = settings.http.public_url.join("/linkedin/callback").unwrap();
-    Arc::new(Connector::new(
-        ctx,
-        redirect_uri,
-        settings.linkedin.scopes.clone(),
-    ))
 }
 
 impl Drop for TestPortal {

@@ -1,0 +1,310 @@
+//! The composition root: database, keys, clients, scheduler and HTTP server put together; used by the commands and by the
+//! tests alike.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::{Notify, watch};
+use uuid::Uuid;
+
+use crate::auth::secret_key::{self, SecretKey};
+use crate::clock::Clock;
+use crate::linkedin::oauth::AppCredentials;
+use crate::linkedin::{LinkedInClient, LinkedInEndpoints, LinkedInError, Timeouts};
+use crate::settings::Settings;
+use crate::store::{DatabaseUrl, Store, StoreError};
+use crate::sync::connect::Connector;
+use crate::sync::scheduler::Scheduler;
+use crate::sync::{SyncContext, SyncOptions};
+use crate::web::{self, Portal};
+
+/// Why the portal cannot start. Each message names the fix.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database cannot be opened.
+    #[error("LEADGEN_DATABASE_URL: {0}")]
+    Database(#[source] StoreError),
+    /// The secret key is missing or unusable.
+    #[error("LEADGEN_SECRET_KEY: {0}")]
+    SecretKey(String),
+    /// LinkedIn's client cannot be built.
+    #[error("LEADGEN_LINKEDIN_…: {0}")]
+    LinkedIn(#[from] LinkedInError),
+    /// Migrations are pending and `--no-migrate` was given.
+    #[error(
+        "the database lacks migrations of this version: run `leadgen migrate`, or start without --no-migrate"
+    )]
+    MigrationsPending,
+    /// The address cannot be listened on.
+    #[error("LEADGEN_BIND: {address} cannot be listened on ({error}); choose another address")]
+    Bind {
+        /// The address.
+        address: String,
+        /// The system's words.
+        error: std::io::Error,
+    },
+    /// The server could not be started.
+    #[error("the server cannot be started: {0}")]
+    Server(String),
+    /// The redirect URI cannot be made from the public URL.
+    #[error("LEADGEN_PUBLIC_URL: no redirect URI can be made of it")]
+    PublicUrl,
+}
+
+/// How an app is put together beyond its settings.
+#[derive(Debug, Clone)]
+pub struct AppOptions {
+    /// The time.
+    pub clock: Clock,
+    /// How the sync behaves.
+    pub sync: SyncOptions,
+    /// Database connections.
+    pub connections: u32,
+}
+
+impl Default for AppOptions {
+    fn default() -> Self {
+        Self {
+            clock: Clock::System,
+            sync: SyncOptions::default(),
+            connections: 16,
+        }
+    }
+}
+
+/// Everything one process has.
+#[derive(Clone)]
+pub struct App {
+    settings: Arc<Settings>,
+    ctx: SyncContext,
+    connector: Arc<Connector>,
+    wake: Arc<Notify>,
+    secret: SecretString,
+}
+
+impl App {
+    /// Opens the database and builds the clients. Nothing is migrated and nothing runs yet.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn open(settings: Settings, options: AppOptions) -> Result<Self, StartError> {
+        let secret = match (&settings.secret_key, &settings.database_url) {
+            (Some(key), _) => key.clone(),
+            (None, DatabaseUrl::Sqlite(path)) => {
+                secret_key::beside_database(path).map_err(StartError::SecretKey)?
+            }
+            (None, DatabaseUrl::Postgres(_)) => {
+                return Err(StartError::SecretKey("required with PostgreSQL".into()));
+            }
+        };
+        let key = SecretKey::new(&secret).map_err(StartError::SecretKey)?;
+        let store = Store::connect(&settings.database_url, options.connections)
+            .map_err(StartError::Database)?;
+        let linkedin = LinkedInClient::new(
+            LinkedInEndpoints {
+                oauth_url: settings.linkedin.oauth_url.to_string(),
+                api_url: settings.linkedin.api_url.to_string(),
+                version: settings.linkedin.version.clone(),
+            },
+            Timeouts::default(),
+        )?;
+        let oauth = match (
+            &settings.linkedin.client_id,
+            &settings.linkedin.client_secret,
+        ) {
+            (Some(id), Some(secret)) => Some(linkedin.oauth(AppCredentials {
+                client_id: id.clone(),
+                client_secret: SecretString::from(secret.expose_secret().to_owned()),
+            })?),
+            _ => None,
+        };
+        let redirect_uri = settings
+            .http
+            .public_url
+            .join("/linkedin/callback")
+            .map_err(|_| StartError::PublicUrl)?;
+        let sync = SyncOptions {
+            interval: settings.sync_interval,
+            ..options.sync
+        };
+        let ctx = SyncContext {
+            store,
+            clock: options.clock,
+            linkedin,
+            oauth,
+            secret_key: key,
+            options: Arc::new(sync),
+            owner: format!("{}-{}", std::process::id(), Uuid::new_v4().simple()).into(),
+            stopping: Arc::new(AtomicBool::new(false)),
+        };
+        let connector = Arc::new(Connector::new(
+            ctx.clone(),
+            redirect_uri,
+            settings.linkedin.scopes.clone(),
+        ));
+        Ok(Self {
+            settings: Arc::new(settings),
+            ctx,
+            connector,
+            wake: Arc::new(Notify::new()),
+            secret,
+        })
+    }
+
+    /// Brings the database to this version's schema, with the first-start data; returns the migrations that ran.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
+        let ran = self.ctx.store.migrate().await?;
+        let now = self.ctx.clock.now();
+        self.ctx
+            .store
+            .write(move |conn| crate::store::seed::run(conn, now, Uuid::now_v7))
+            .await?;
+        Ok(ran)
+    }
+
+    /// Refuses to go on while migrations are pending.
+    ///
+    /// # Errors
+    /// `MigrationsPending`, or the store's.
+    pub async fn check_migrations(&self) -> Result<(), StartError> {
+        match self.ctx.store.has_pending_migrations().await {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(StartError::MigrationsPending),
+            Err(error) => Err(StartError::Database(error)),
+        }
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.ctx.store
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.ctx.clock
+    }
+
+    /// The connect flow.
+    #[must_use]
+    pub fn connector(&self) -> &Connector {
+        &self.connector
+    }
+
+    /// The scheduler of this process.
+    #[must_use]
+    pub fn scheduler(&self) -> Scheduler {
+        Scheduler::new(self.ctx.clone(), Arc::clone(&self.wake))
+    }
+
+    /// The pages, ready to be served.
+    ///
+    /// # Errors
+    /// When the operating system has no randomness.
+    pub fn portal(&self) -> Result<Portal, StartError> {
+        Portal::new(
+            self.ctx.store.clone(),
+            self.ctx.clock.clone(),
+            Arc::clone(&self.settings),
+            &self.secret,
+            Arc::clone(&self.connector),
+            Arc::clone(&self.wake),
+        )
+        .map_err(|error| StartError::Server(error.to_string()))
+    }
+
+    /// Binds the configured address.
+    ///
+    /// # Errors
+    /// `Bind`, naming the address.
+    pub fn bind(&self) -> Result<TcpListener, StartError> {
+        let address = self.settings.http.bind;
+        TcpListener::bind(address).map_err(|error| StartError::Bind {
+            address: address.to_string(),
+            error,
+        })
+    }
+
+    /// Serves the pages on `listener`, and runs the scheduler beside them if wanted, until SIGTERM or SIGINT; then both
+    /// come to an orderly end.
+    ///
+    /// # Errors
+    /// When the server cannot be started.
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        with_scheduler: bool,
+    ) -> Result<(), StartError> {
+        let workers = std::thread::available_parallelism()
+            .map_or(2, std::num::NonZero::get)
+            .max(2);
+        let portal = self.portal()?;
+        let server = web::serve(portal, listener, web::ServeOptions { workers })
+            .map_err(|error| StartError::Server(error.to_string()))?;
+        let (stop, stopped) = watch::channel(false);
+        let scheduler = self.scheduler();
+        let task = with_scheduler
+            .then(|| tokio::spawn(async move { scheduler.run_forever(stopped).await }));
+        let served = server.await;
+        // The receiver may be gone already; then there is nobody to stop.
+        let _ = stop.send(true);
+        if let Some(task) = task
+            && let Err(error) = task.await
+        {
+            tracing::error!(
+                task.is_panic = error.is_panic(),
+                "the scheduler ended unexpectedly"
+            );
+        }
+        served.map_err(|error| StartError::Server(error.to_string()))
+    }
+
+    /// Runs only the scheduler, until SIGTERM or SIGINT.
+    ///
+    /// # Errors
+    /// When signals cannot be listened to.
+    pub async fn work(&self) -> Result<(), StartError> {
+        let (stop, stopped) = watch::channel(false);
+        let scheduler = self.scheduler();
+        let task = tokio::spawn(async move { scheduler.run_forever(stopped).await });
+        terminated()
+            .await
+            .map_err(|error| StartError::Server(error.to_string()))?;
+        // The receiver may be gone already; then there is nobody to stop.
+        let _ = stop.send(true);
+        if let Err(error) = task.await {
+            tracing::error!(
+                task.is_panic = error.is_panic(),
+                "the scheduler ended unexpectedly"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Waits for SIGTERM or SIGINT.
+///
+/// # Errors
+/// When signals cannot be listened to.
+pub async fn terminated() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
