@@ -9,13 +9,11 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
+use super::confirm::own_password;
 use super::form::SecretText;
-use super::guards::client_address;
 use super::{Answer, FieldErrors, Flash, Form, Path, Portal, Shell, WebError};
 use crate::auth::CurrentUser;
-use crate::auth::passwords::Verdict;
 use crate::auth::sessions::{self, Limits, Seen};
-use crate::auth::throttle::Attempt;
 use crate::domain::password;
 use crate::domain::time_zone::TimeZone;
 use crate::domain::users::check_name;
@@ -164,26 +162,9 @@ pub async fn change_password(
         );
     }
     let now = portal.clock.now();
-    // A stolen session must not become a way to guess the password.
-    let attempt = Attempt::new(&format!("change:{}", user.id), client_address(&request));
     if errors.is_empty() {
-        match attempt.begin(&portal.store, now).await? {
-            Err(_) => errors.add(
-                "current_password",
-                "There were too many attempts. Wait some minutes, then try again.",
-            ),
-            Ok(()) => {
-                let id = user.id.clone();
-                let record = portal.store.read(move |conn| users::get(conn, &id)).await?;
-                let verdict = portal
-                    .passwords
-                    .verify(form.current_password.0.clone(), record.password_hash)
-                    .await?;
-                if verdict == Verdict::Wrong {
-                    errors.add("current_password", "This is not your current password.");
-                }
-            }
-        }
+        let (field, given) = ("current_password", &form.current_password);
+        own_password(&request, &portal, &user, given, field, &mut errors).await?;
     }
     if !errors.is_empty() {
         let mut page = page(&portal, shell, user).await?;
@@ -195,7 +176,6 @@ pub async fn change_password(
     portal
         .store
         .write(move |tx| {
-            attempt.succeeded(tx, now)?;
             users::set_password(tx, now, &user.id, &hash)?;
             // All of them: this one goes on under a new id.
             session_rows::delete_all_of_user(tx, &user.id, None)?;

@@ -21,6 +21,7 @@ mod accounts;
 mod audit_log;
 pub mod body;
 mod campaigns;
+mod confirm;
 mod connect;
 pub mod error;
 pub mod flash;

@@ -1,11 +1,13 @@
 //! Users and roles: list, add, change roles, disable, reset a password, end sessions.
 
+use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use askama::Template;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::confirm::own_password;
 use super::form::SecretText;
 use super::{Answer, FieldErrors, Flash, Form, Path, Portal, Query, Shell, WebError};
 use crate::auth::CurrentUser;
@@ -107,6 +109,7 @@ pub struct NewUserForm {
     roles: Vec<String>,
     #[serde(default)]
     password: Option<SecretText>,
+    your_password: SecretText,
 }
 
 /// GET /settings/users/new
@@ -149,6 +152,7 @@ fn check_role_words(words: &[String], errors: &mut FieldErrors) -> Vec<Role> {
 /// # Errors
 /// As the database.
 pub async fn create(
+    request: HttpRequest,
     portal: Data<Portal>,
     shell: Shell,
     current: CurrentUser,
@@ -168,6 +172,10 @@ pub async fn create(
     errors.check("email", crate::domain::users::check_email(&form.email));
     if !form.name.trim().is_empty() {
         errors.check("name", crate::domain::users::check_name(&form.name));
+    }
+    if errors.is_empty() {
+        let (field, given) = ("your_password", &form.your_password);
+        own_password(&request, &portal, &current, given, field, &mut errors).await?;
     }
     if errors.is_empty() {
         let is_generated = given.is_none();
@@ -283,6 +291,13 @@ pub struct AccessForm {
     roles: Vec<String>,
     is_enabled: Option<String>,
     lock_version: String,
+    your_password: SecretText,
+}
+
+/// A change that only asks who makes it.
+#[derive(Debug, Deserialize)]
+pub struct ConfirmForm {
+    your_password: SecretText,
 }
 
 /// POST /settings/users/{id}: the person's sessions end, so that the next request meets the new roles with a new id.
@@ -290,6 +305,7 @@ pub struct AccessForm {
 /// # Errors
 /// `NotFound`, `Stale`, or as the database.
 pub async fn update(
+    request: HttpRequest,
     portal: Data<Portal>,
     shell: Shell,
     current: CurrentUser,
@@ -304,6 +320,10 @@ pub async fn update(
         .lock_version
         .parse()
         .map_err(|_| WebError::Invalid("The form does not say what it was made from.".into()))?;
+    if errors.is_empty() {
+        let (field, given) = ("your_password", &form.your_password);
+        own_password(&request, &portal, &current, given, field, &mut errors).await?;
+    }
     if errors.is_empty() {
         let now = portal.clock.now();
         let wanted = id.clone();
@@ -344,16 +364,26 @@ pub async fn update(
 /// # Errors
 /// `NotFound`, or as the database.
 pub async fn reset_password(
+    request: HttpRequest,
     portal: Data<Portal>,
     shell: Shell,
     current: CurrentUser,
     actor: Actor,
     Path(id): Path<UserId>,
+    Form(form): Form<ConfirmForm>,
 ) -> Answer {
     if id == current.id {
         return Ok(shell.redirect("/account").flash(Flash::notice(
             "Change your own password here, with the current one.",
         )));
+    }
+    let mut errors = FieldErrors::new();
+    let (field, given) = ("your_password_again", &form.your_password);
+    own_password(&request, &portal, &current, given, field, &mut errors).await?;
+    if !errors.is_empty() {
+        let mut page = show_page(&portal, shell, &current, id).await?;
+        page.errors = errors;
+        return page.shell.render(StatusCode::UNPROCESSABLE_ENTITY, &page);
     }
     let password = passwords::generate()?;
     let hash = portal.passwords.hash(password.clone()).await?;
