@@ -7,8 +7,11 @@ use super::schema::sign_in_throttles;
 use super::{AnyConn, StoreError};
 use crate::each;
 
-/// Failures older than this no longer count.
+/// After so long without a failure an account's failures no longer count.
 const WINDOW: TimeDelta = TimeDelta::hours(24);
+
+/// The same for an address.
+const WINDOW_OF_ADDRESS: TimeDelta = TimeDelta::hours(1);
 
 /// Failures that cost nothing: people mistype.
 const FREE_FAILURES: i64 = 3;
@@ -85,7 +88,12 @@ pub fn record_failure(
                 sign_in_throttles::last_failure_at,
             ))
             .first(conn)?;
-        let failures = if last.and_utc() + WINDOW < now {
+        let window = if key.starts_with(ADDRESS_PREFIX) {
+            WINDOW_OF_ADDRESS
+        } else {
+            WINDOW
+        };
+        let failures = if last.and_utc() + window < now {
             1
         } else {
             failures.saturating_add(1)

@@ -9,5 +9,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
+mod account;
+mod requests;
 mod sign_in;
 mod start;
+mod users;

@@ -282,7 +282,10 @@ pub fn forms(html: &str) -> Vec<Form> {
                     let (value, is_selected, text) = option.take().expect("an option is open");
                     let text = text.trim().to_owned();
                     let value = value.unwrap_or_else(|| text.clone());
-                    let (field, has_selected) = select.as_mut().expect("a select is open");
+                    // An option outside of a select belongs to a datalist, which sends nothing.
+                    let Some((field, has_selected)) = select.as_mut() else {
+                        continue;
+                    };
                     let options = form.options.entry(field.clone()).or_default();
                     // Without a selected option a browser sends the first one.
                     if is_selected || options.is_empty() {
