@@ -81,6 +81,12 @@ pub fn phone(value: &str, country: Option<&str>) -> Option<String> {
     Some(candidate.into_owned())
 }
 
+/// Whether this is a two-letter country with telephone numbers, which [`phone`] takes as default. Case does not count.
+#[must_use]
+pub fn is_country(code: &str) -> bool {
+    code.len() == 2 && phonenumber::country::Id::from_str(&code.to_ascii_uppercase()).is_ok()
+}
+
 fn valid_e164(default: Option<phonenumber::country::Id>, candidate: &str) -> Option<String> {
     // Longer than any number: not worth parsing.
     if candidate.len() > 24 || (default.is_none() && !candidate.starts_with('+')) {

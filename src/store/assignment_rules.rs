@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::columns::Cells;
-use super::schema::assignment_rules;
+use super::schema::{assignment_rules, campaigns, lead_forms, linkedin_accounts};
 use super::{AnyConn, StoreError, lock_rules};
 use crate::domain::assignment::{AssignmentRule, Condition};
 use crate::domain::ids::RuleId;
@@ -118,6 +118,59 @@ pub fn insert(
         ))
         .execute(conn)?;
     Ok(())
+}
+
+/// What rules can name: (id, name) of accounts, forms and campaigns, by name.
+#[derive(Debug, Clone, Default)]
+pub struct Choices {
+    /// LinkedIn accounts.
+    pub accounts: Vec<(String, String)>,
+    /// Lead Gen forms.
+    pub forms: Vec<(String, String)>,
+    /// Campaigns: the first thousand, and every one that a rule names.
+    pub campaigns: Vec<(String, String)>,
+}
+
+/// How many of each kind a page offers.
+const CHOICE_LIMIT: i64 = 1_000;
+
+/// What the rules name and what a new rule can name.
+///
+/// # Errors
+/// As any query.
+pub fn choices(conn: &mut AnyConn, rules: &[AssignmentRule]) -> Result<Choices, StoreError> {
+    let named: Vec<&str> = rules
+        .iter()
+        .filter_map(|rule| match &rule.condition {
+            Condition::Campaign(id) => Some(id.as_str()),
+            _ => None,
+        })
+        .collect();
+    let mut listed: Vec<(String, String)> = campaigns::table
+        .order((campaigns::name.asc(), campaigns::id.asc()))
+        .select((campaigns::id, campaigns::name))
+        .limit(CHOICE_LIMIT)
+        .load(conn)?;
+    let further: Vec<(String, String)> = campaigns::table
+        .filter(campaigns::id.eq_any(named))
+        .select((campaigns::id, campaigns::name))
+        .load(conn)?;
+    for campaign in further {
+        if !listed.contains(&campaign) {
+            listed.push(campaign);
+        }
+    }
+    Ok(Choices {
+        accounts: linkedin_accounts::table
+            .order((linkedin_accounts::name.asc(), linkedin_accounts::id.asc()))
+            .select((linkedin_accounts::id, linkedin_accounts::name))
+            .load(conn)?,
+        forms: lead_forms::table
+            .order((lead_forms::name.asc(), lead_forms::id.asc()))
+            .select((lead_forms::id, lead_forms::name))
+            .load(conn)?,
+        campaigns: listed,
+    })
 }
 
 /// Which way a rule moves.

@@ -1,5 +1,7 @@
 //! The audit log: who did what to which record, written in the transaction of the act and never changed.
 
+use std::sync::Mutex;
+
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 use serde_json::Value;
@@ -142,10 +144,11 @@ impl TryFrom<AuditRow> for AuditEntry {
     }
 }
 
-/// An identifier that sorts by time: entries of one instant stay in the order of writing as far as their ids tell.
+/// An identifier that sorts by time; those that one process makes within one instant sort in the order of writing.
 fn new_id(at: DateTime<Utc>) -> String {
+    static COUNTER: Mutex<uuid::ContextV7> = Mutex::new(uuid::ContextV7::new());
     let seconds = u64::try_from(at.timestamp()).unwrap_or(0);
-    let time = uuid::Timestamp::from_unix(uuid::NoContext, seconds, at.timestamp_subsec_nanos());
+    let time = uuid::Timestamp::from_unix(&COUNTER, seconds, at.timestamp_subsec_nanos());
     Uuid::new_v7(time).hyphenated().to_string()
 }
 

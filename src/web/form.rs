@@ -183,6 +183,12 @@ impl FieldErrors {
     }
 }
 
+/// Whether a choice of a select is the chosen one: the two may be any texts, words or identifiers.
+#[must_use]
+pub fn is_same(choice: &impl std::fmt::Display, chosen: &impl std::fmt::Display) -> bool {
+    choice.to_string() == chosen.to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,8 +7,9 @@ use actix_web::{HttpResponse, web};
 
 use super::access::{self, Access, Entry, RouteInfo, get, post};
 use super::{
-    WebError, account, accounts, audit_log, campaigns, connect, forms, home, leads, profiles,
-    sign_in, submissions, sync_status, users,
+    WebError, account, accounts, assignment_rules, audit_log, campaigns, connect, field_mappings,
+    forms, home, integration_configuration, leads, matching_strategies, profiles, sign_in,
+    submissions, sync_status, users,
 };
 use crate::domain::access::Permission as P;
 
@@ -71,6 +72,33 @@ fn entries() -> Vec<Entry> {
         post("/settings/users/{id}/password",       Needs(P::ManageUsers), users::reset_password),
         post("/settings/users/{id}/sessions/end",   Needs(P::ManageUsers), users::end_sessions),
         get ("/settings/audit-log",                 Needs(P::ViewAuditLog), audit_log::index),
+
+        get ("/settings/field-mappings",            Needs(P::ManageMappings), field_mappings::index),
+        get ("/settings/field-mappings/new",        Needs(P::ManageMappings), field_mappings::new),
+        post("/settings/field-mappings",            Needs(P::ManageMappings), field_mappings::create),
+        get ("/settings/field-mappings/{id}",       Needs(P::ManageMappings), field_mappings::edit),
+        post("/settings/field-mappings/{id}",       Needs(P::ManageMappings), field_mappings::update),
+        get ("/settings/field-mappings/{id}/deletion", Needs(P::ManageMappings), field_mappings::deletion),
+        post("/settings/field-mappings/{id}/deletion", Needs(P::ManageMappings), field_mappings::destroy),
+
+        get ("/settings/matching-strategies",       Needs(P::ManageStrategies), matching_strategies::index),
+        get ("/settings/matching-strategies/new",   Needs(P::ManageStrategies), matching_strategies::new),
+        post("/settings/matching-strategies",       Needs(P::ManageStrategies), matching_strategies::create),
+        get ("/settings/matching-strategies/{id}",  Needs(P::ManageStrategies), matching_strategies::show),
+        post("/settings/matching-strategies/{id}",  Needs(P::ManageStrategies), matching_strategies::update),
+        post("/settings/matching-strategies/{id}/activation", Needs(P::ManageStrategies), matching_strategies::activate),
+        post("/settings/matching-strategies/{id}/fields", Needs(P::ManageStrategies), matching_strategies::add_field),
+        post("/settings/matching-strategies/{id}/fields/removal", Needs(P::ManageStrategies), matching_strategies::remove_field),
+        get ("/settings/matching-strategies/{id}/deletion", Needs(P::ManageStrategies), matching_strategies::deletion),
+        post("/settings/matching-strategies/{id}/deletion", Needs(P::ManageStrategies), matching_strategies::destroy),
+
+        get ("/settings/integration-configuration", Needs(P::ManageIntegration), integration_configuration::edit),
+        post("/settings/integration-configuration", Needs(P::ManageIntegration), integration_configuration::update),
+
+        get ("/settings/assignment-rules",          Needs(P::ManageIntegration), assignment_rules::index),
+        post("/settings/assignment-rules",          Needs(P::ManageIntegration), assignment_rules::create),
+        post("/settings/assignment-rules/{id}/position", Needs(P::ManageIntegration), assignment_rules::reposition),
+        post("/settings/assignment-rules/{id}/deletion", Needs(P::ManageIntegration), assignment_rules::destroy),
     ]
 }
 

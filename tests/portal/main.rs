@@ -11,7 +11,12 @@ mod support;
 
 mod access;
 mod account;
+mod assignment_rules;
+mod field_mappings;
+mod integration_configuration;
+mod matching_strategies;
 mod requests;
+mod settings_pages;
 mod sign_in;
 mod start;
 mod users;
