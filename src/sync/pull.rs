@@ -34,6 +34,7 @@ const EVENT_ROLES: &[&str] = &["ADMINISTRATOR", "CONTENT_ADMINISTRATOR"];
 struct Progress {
     counts: RunCounts,
     succeeded: usize,
+    streams_read: usize,
     failures: Vec<SyncError>,
     states: AccountStates,
     is_unfinished: bool,
@@ -95,7 +96,8 @@ pub async fn run(
             until,
         };
         let progress = puller.everything().await?;
-        let needs_another = progress.succeeded == 0
+        let needs_another = progress.streams_read == 0
+            && !progress.failures.is_empty()
             && progress.failures.iter().all(|failure| {
                 matches!(
                     failure.reason(),
@@ -126,28 +128,17 @@ pub async fn run(
 
 fn end(ctx: &SyncContext, account: &ClaimedAccount, progress: &Progress) -> RunEnd {
     let status = RunStatus::from_parts(progress.succeeded, progress.failures.len());
-    let next_in = if progress.is_unfinished && progress.failures.is_empty() {
-        Some(Duration::ZERO)
-    } else if let Some(worst) = progress
+    let soonest = progress
         .failures
         .iter()
-        .min_by_key(|failure| wait(ctx, account, failure))
-    {
-        // The part that can be tried soonest decides; what waits for midnight is skipped by its block until then.
-        let wait = wait(ctx, account, worst);
-        Some(if progress.succeeded > 0 {
-            wait.max(ctx.options.interval.min(wait))
-        } else {
-            wait
-        })
-    } else {
-        Some(ctx.options.interval)
-    };
-    let next_in = if progress.succeeded > 0 && !progress.failures.is_empty() {
-        // Parts that work keep their rhythm.
-        next_in.map(|wait| wait.min(ctx.options.interval))
-    } else {
-        next_in
+        .map(|failure| wait(ctx, account, failure))
+        .min();
+    let next_in = match soonest {
+        None if progress.is_unfinished => Duration::ZERO,
+        None => ctx.options.interval,
+        // Streams that can be read keep their rhythm; an account of which none can is not asked every few minutes.
+        Some(wait) if progress.streams_read > 0 => wait.min(ctx.options.interval),
+        Some(wait) => wait,
     };
     RunEnd {
         status,
@@ -155,7 +146,7 @@ fn end(ctx: &SyncContext, account: &ClaimedAccount, progress: &Progress) -> RunE
             .failures
             .first()
             .map(|failure| (failure.reason(), failure.detail())),
-        next_in,
+        next_in: Some(next_in),
     }
 }
 
@@ -215,6 +206,7 @@ impl Puller {
                 match stream {
                     Ok(finished) => {
                         progress.succeeded += 1;
+                        progress.streams_read += 1;
                         progress.is_unfinished |= !finished;
                     }
                     Err(error) => {
