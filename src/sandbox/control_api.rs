@@ -65,8 +65,8 @@ fn refuse(status: u16, what: &str) -> HttpResponse {
     }
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, HttpResponse> {
-    serde_json::from_slice(body).map_err(|error| refuse(400, &error.to_string()))
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(body).map_err(|error| error.to_string())
 }
 
 async fn world(sandbox: Shared) -> HttpResponse {
@@ -101,7 +101,7 @@ async fn faults(sandbox: Shared) -> HttpResponse {
 async fn add_fault(body: Bytes, sandbox: Shared) -> HttpResponse {
     match read::<Fault>(&body) {
         Ok(fault) => ok(&json!({ "number": sandbox.faults().add(fault) })),
-        Err(refusal) => refusal,
+        Err(what) => refuse(400, &what),
     }
 }
 
@@ -127,7 +127,7 @@ async fn add_submission(body: Bytes, sandbox: Shared) -> HttpResponse {
             Some(id) => ok(&json!({ "id": id })),
             None => refuse(400, "the submission names no form that there is"),
         },
-        Err(refusal) => refusal,
+        Err(what) => refuse(400, &what),
     }
 }
 
@@ -162,7 +162,7 @@ async fn move_clock(body: Bytes, sandbox: Shared) -> HttpResponse {
             sandbox.advance_ms(by.advance_seconds.saturating_mul(1000));
             clock(sandbox).await
         }
-        Err(refusal) => refusal,
+        Err(what) => refuse(400, &what),
     }
 }
 
@@ -178,7 +178,7 @@ struct SetRole {
 async fn set_role(body: Bytes, sandbox: Shared) -> HttpResponse {
     let wanted: SetRole = match read(&body) {
         Ok(wanted) => wanted,
-        Err(refusal) => return refusal,
+        Err(what) => return refuse(400, &what),
     };
     if sandbox.history().world.member(&wanted.member).is_none() {
         return refuse(400, "no such member");
@@ -213,7 +213,7 @@ async fn change_tokens(body: Bytes, sandbox: Shared) -> HttpResponse {
             let now = sandbox.now().timestamp();
             sandbox.tokens().expire_all(now);
         }
-        Err(refusal) => return refusal,
+        Err(what) => return refuse(400, &what),
     }
     ok(&json!({}))
 }
@@ -223,9 +223,8 @@ async fn settings(sandbox: Shared) -> HttpResponse {
 }
 
 async fn change_settings(body: Bytes, sandbox: Shared) -> HttpResponse {
-    match read::<Value>(&body).map(|changes| sandbox.merge_settings(changes)) {
-        Ok(Ok(settings)) => ok(&settings),
-        Ok(Err(what)) => refuse(400, &what),
-        Err(refusal) => refusal,
+    match read::<Value>(&body).and_then(|changes| sandbox.merge_settings(changes)) {
+        Ok(settings) => ok(&settings),
+        Err(what) => refuse(400, &what),
     }
 }

@@ -14,6 +14,9 @@ pub(super) const HISTORY_DAYS: i64 = 300;
 /// A form id that no double can hold.
 pub(super) const BEYOND_DOUBLE: i64 = 6_851_219_773_716_516_864;
 
+/// Owner, lead type, percent of all leads, and the forms with their weights.
+type Share = (OwnerKey, LeadTypeName, u64, &'static [(usize, u64)]);
+
 impl World {
     /// Builds the world. `leads` production responses can be read by the first member; a handful of test leads and of
     /// responses that nobody may read come on top.
@@ -162,7 +165,7 @@ impl World {
             self.account_key(3),
         );
         let (northwind, fabrikam_page) = (self.page_key(0), self.page_key(1));
-        let shares: [(OwnerKey, LeadTypeName, u64, &[(usize, u64)]); 7] = [
+        let shares: [Share; 7] = [
             (europe, "SPONSORED", 0, &[(0, 6), (1, 3), (2, 1)]),
             (americas, "SPONSORED", 20, &[(3, 1)]),
             (fabrikam, "SPONSORED", 10, &[(6, 1)]),
