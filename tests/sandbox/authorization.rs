@@ -242,7 +242,7 @@ async fn a_code_works_once_with_its_own_redirect_and_for_half_an_hour() {
 #[tokio::test]
 async fn missing_parameters_are_named() {
     let sandbox = sandbox(20, Settings::default());
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = http();
     for (form, missing) in [
         (vec![], "grant_type"),
         (vec![("grant_type", "authorization_code")], "code"),

@@ -11,11 +11,7 @@ struct Remote {
 }
 
 fn remote() -> Remote {
-    let http = reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .unwrap();
+    let http = http();
     Remote {
         sandbox: sandbox(60, Settings::default()),
         http,

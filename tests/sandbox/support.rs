@@ -115,3 +115,14 @@ pub fn kind<T: std::fmt::Debug>(outcome: &Result<T, LinkedInError>) -> &'static 
         Err(error) => error.kind(),
     }
 }
+
+/// A client for raw requests, which follows no redirects.
+pub fn http() -> reqwest::Client {
+    // A second installation only says that the first one stands.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap()
+}

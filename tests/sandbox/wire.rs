@@ -16,7 +16,7 @@ async fn wire() -> Wire {
     let sandbox = sandbox(100, Settings::default());
     let token = ada(&sandbox).await.secret().to_owned();
     Wire {
-        http: reqwest::Client::builder().no_proxy().build().unwrap(),
+        http: http(),
         token,
         account: sandbox.accounts()[0].id,
         sandbox,
