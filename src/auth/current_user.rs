@@ -7,12 +7,11 @@ use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, ResponseError};
 
-use super::sessions::{SECRET, USER_ID};
+use super::sessions::{SECRET, USER_ID, found_user};
 use super::signing::digest;
 use crate::domain::access::{Permission, Role, allows};
 use crate::domain::ids::UserId;
 use crate::domain::time_zone::TimeZone;
-use crate::store::{Store, StoreError, users};
 
 /// The person who makes this request.
 #[derive(Debug, Clone)]
@@ -52,18 +51,13 @@ impl CurrentUser {
         &self.session_secret
     }
 
-    /// The person of a session, if there is one who may be here.
-    ///
-    /// # Errors
-    /// As any query.
-    pub async fn load(session: &Session, store: &Store) -> Result<Option<Self>, StoreError> {
-        let id: Option<UserId> = session.get(USER_ID).ok().flatten();
-        let secret: Option<String> = session.get(SECRET).ok().flatten();
-        let (Some(id), Some(session_secret)) = (id, secret) else {
-            return Ok(None);
-        };
-        let user = store.read(move |conn| users::find(conn, &id)).await?;
-        Ok(user.filter(|user| user.is_enabled).map(|user| Self {
+    /// The person of this request's session, if there is one who may be here.
+    #[must_use]
+    pub fn of(session: &Session) -> Option<Self> {
+        let id: UserId = session.get(USER_ID).ok().flatten()?;
+        let session_secret: String = session.get(SECRET).ok().flatten()?;
+        let user = found_user().filter(|user| user.id == id && user.is_enabled)?;
+        Some(Self {
             id: user.id,
             email: user.email,
             name: user.name,
@@ -71,7 +65,7 @@ impl CurrentUser {
             time_zone: user.time_zone,
             lock_version: user.lock_version,
             session_secret,
-        }))
+        })
     }
 }
 

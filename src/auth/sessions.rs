@@ -1,5 +1,6 @@
 //! Server-side sessions behind actix-session: state in the database, only a signed random key in the cookie.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError};
@@ -10,7 +11,8 @@ use super::signing::{digest, random_token};
 use crate::clock::Clock;
 use crate::domain::access::Role;
 use crate::domain::ids::UserId;
-use crate::store::{Store, StoreError, sessions, users};
+use crate::store::users::{self, User};
+use crate::store::{Store, StoreError, sessions};
 
 /// `__Host-`: only over TLS or loopback, for the whole host, no subdomain can set it.
 pub const COOKIE_NAME: &str = "__Host-leadgen_session";
@@ -49,6 +51,22 @@ pub fn limits(roles: &[Role]) -> Limits {
     }
 }
 
+tokio::task_local! {
+    /// The user whom this request's session was found to belong to.
+    static FOUND: RefCell<Option<User>>;
+}
+
+/// Runs one request. actix-session hands on only what is in the session, but the user was read together with it: this
+/// keeps the user for [`found_user`], so that no page reads it twice.
+pub async fn within_request<F: Future>(request: F) -> F::Output {
+    FOUND.scope(RefCell::new(None), request).await
+}
+
+/// The user of this request's session, read from the database a moment ago.
+pub(super) fn found_user() -> Option<User> {
+    FOUND.try_with(RefCell::take).ok().flatten()
+}
+
 /// The session storage of all replicas.
 #[derive(Clone)]
 pub struct Sessions {
@@ -71,12 +89,12 @@ impl Sessions {
         let wanted = id_hash.clone();
         let found = self
             .store
-            .read(move |conn| sessions::find_with_roles(conn, &wanted))
+            .read(move |conn| sessions::find_with_user(conn, &wanted))
             .await?;
-        let Some((session, roles)) = found else {
+        let Some((session, user)) = found else {
             return Ok(None);
         };
-        let limits = limits(&roles);
+        let limits = limits(&user.roles);
         let is_over = now >= session.expires_at
             || now >= session.created_at + limits.absolute
             || now >= session.last_seen_at + limits.idle;
@@ -96,6 +114,8 @@ impl Sessions {
                 tracing::warn!(error = %error, "the use of a session could not be noted");
             }
         }
+        // Outside of a request there is nobody to hand it to.
+        let _handed = FOUND.try_with(|found| found.replace(Some(user)));
         Ok(Some(session))
     }
 

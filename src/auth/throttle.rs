@@ -72,6 +72,7 @@ impl Attempt {
         tx: &mut crate::store::AnyConn,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
+        sign_in_throttles::delete_expired(tx, now)?;
         sign_in_throttles::clear(tx, &self.account)?;
         if let Some(address) = &self.address {
             sign_in_throttles::forgive(tx, address, now)?;

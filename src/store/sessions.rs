@@ -4,9 +4,9 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
 use super::columns::Cells;
-use super::schema::{sessions, user_roles, users};
+use super::schema::sessions;
+use super::users::{self, User};
 use super::{AnyConn, StoreError};
-use crate::domain::access::Role;
 use crate::domain::ids::UserId;
 
 /// A session as stored.
@@ -56,41 +56,22 @@ impl TryFrom<SessionRow> for Session {
     }
 }
 
-/// A session with the roles of its user at this moment; `None` where the user is gone or disabled.
+/// A session with its user as they are at this moment; `None` where the user is gone or disabled.
 ///
 /// # Errors
 /// As any query.
-pub fn find_with_roles(
+pub fn find_with_user(
     conn: &mut AnyConn,
     id_hash: &str,
-) -> Result<Option<(Session, Vec<Role>)>, StoreError> {
+) -> Result<Option<(Session, User)>, StoreError> {
     let row: Option<SessionRow> = sessions::table.find(id_hash).first(conn).optional()?;
     let Some(row) = row else { return Ok(None) };
     let session = Session::try_from(row)?;
-    let Some(user) = &session.user_id else {
+    let Some(id) = &session.user_id else {
         return Ok(None);
     };
-    let is_enabled: Option<bool> = users::table
-        .find(user.as_str())
-        .select(users::is_enabled)
-        .first(conn)
-        .optional()?;
-    if is_enabled != Some(true) {
-        return Ok(None);
-    }
-    let words: Vec<String> = user_roles::table
-        .filter(user_roles::user_id.eq(user.as_str()))
-        .select(user_roles::role)
-        .load(conn)?;
-    let cells = Cells {
-        table: "user_roles",
-        id: user.as_str(),
-    };
-    let roles = words
-        .iter()
-        .map(|word| cells.word("role", word))
-        .collect::<Result<_, _>>()?;
-    Ok(Some((session, roles)))
+    let user = users::find(conn, id)?.filter(|user| user.is_enabled);
+    Ok(user.map(|user| (session, user)))
 }
 
 /// Every session of a user, the one seen last first.

@@ -150,7 +150,10 @@ async fn admit(
             let answer = sign_in::ask(request.request());
             return Ok(request.into_response(answer));
         }
-        Some(Some(error)) => return Ok(request.error_response(error)),
+        Some(Some(error)) => {
+            tracing::warn!(http.route = line.path, "access refused");
+            return Ok(request.error_response(error));
+        }
         None => {}
     }
     if !method.is_safe()

@@ -34,15 +34,20 @@ pub async fn collect(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let payload = request.take_payload();
-    match tokio::time::timeout(LONGEST, read(payload)).await {
-        Ok(Ok(bytes)) => {
+    match read_within(LONGEST, payload).await {
+        Ok(bytes) => {
             request.extensions_mut().insert(Body(bytes.clone()));
             request.set_payload(Payload::from(bytes));
             next.call(request).await
         }
-        Ok(Err(error)) => Ok(hang_up(request.error_response(error))),
-        Err(_) => Ok(hang_up(request.error_response(WebError::TooSlow))),
+        Err(error) => Ok(hang_up(request.error_response(error))),
     }
+}
+
+async fn read_within(longest: Duration, payload: Payload) -> Result<Bytes, WebError> {
+    tokio::time::timeout(longest, read(payload))
+        .await
+        .unwrap_or(Err(WebError::TooSlow))
 }
 
 /// What is left of the body is not waited for.
@@ -142,6 +147,19 @@ pub fn short(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_body_that_never_ends_is_given_up_on() {
+        let drip = futures_util::stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            Some((Ok(Bytes::from_static(b"x")), ()))
+        });
+        let payload = Payload::Stream {
+            payload: Box::pin(drip),
+        };
+        let outcome = read_within(Duration::from_millis(60), payload).await;
+        assert!(matches!(outcome, Err(WebError::TooSlow)));
+    }
 
     #[test]
     fn fields_are_decoded_strictly() {

@@ -11,7 +11,7 @@ use url::{Host, Url};
 
 use super::{Portal, WebError};
 
-fn header<'a>(request: &'a HttpRequest, name: HeaderName) -> Option<&'a str> {
+fn header(request: &HttpRequest, name: HeaderName) -> Option<&str> {
     request
         .headers()
         .get(name)

@@ -22,7 +22,10 @@ pub struct MenuItem {
     pub is_current: bool,
 }
 
-const MENU: &[(&str, &[(&str, &str, P)])] = &[
+/// Label, path, and what it takes to open it.
+type Line = (&'static str, &'static str, P);
+
+const MENU: &[(&str, &[Line])] = &[
     ("Sales", &[("Leads", "/leads", P::ViewLeads)]),
     (
         "LinkedIn Lead Gen Forms",

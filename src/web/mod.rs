@@ -180,6 +180,7 @@ pub fn serve(
                 web::scope("")
                     .wrap(from_fn(visitor::recognise))
                     .wrap(sessions)
+                    .wrap(from_fn(visitor::prepare))
                     .wrap(from_fn(guards::host))
                     .configure(routes::register)
                     .default_service(web::to(routes::unknown)),

@@ -161,7 +161,6 @@ impl Shell {
     }
 
     /// Leads to another page of ours, after a change.
-    #[must_use]
     pub fn redirect(&self, path: impl AsRef<str>) -> Redirect<'_> {
         Redirect {
             path: path.as_ref().to_owned(),

@@ -19,6 +19,7 @@ use super::{Answer, Flash, Form, Portal, Query, Shell, visitor};
 use crate::auth::passwords::Verdict;
 use crate::auth::throttle::Attempt;
 use crate::auth::{CurrentUser, sessions};
+use crate::domain::access::Role;
 use crate::domain::users::check_email;
 use crate::store::StoreError;
 use crate::store::audit::{self, Actor, ActorKind};
@@ -134,7 +135,8 @@ pub async fn create(
         .store
         .read(move |conn| users::find_by_email(conn, &email_key))
         .await?
-        .filter(|user| user.is_enabled);
+        // The identity of the synchronization is no person.
+        .filter(|user| user.is_enabled && !user.roles.contains(&Role::S2sInbound));
     let is_long = form.password.expose().len() > LONGEST_PASSWORD;
     let password = if is_long {
         SecretString::from(String::new())

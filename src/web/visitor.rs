@@ -16,7 +16,7 @@ use super::request_log::RequestId;
 use super::shell::{FlashShown, Shell};
 use super::{Portal, WebError};
 use crate::auth::signing::{Signer, random_token};
-use crate::auth::{CurrentUser, NotSignedIn};
+use crate::auth::{CurrentUser, NotSignedIn, sessions};
 use crate::store::audit::{Actor, ActorKind};
 
 /// Strangers have no session, so their form token is bound to this cookie; `__Host-` keeps other hosts from setting it.
@@ -63,6 +63,17 @@ impl Visitor {
     }
 }
 
+/// Middleware around the session's: see [`sessions::within_request`].
+///
+/// # Errors
+/// What the inner service answers.
+pub async fn prepare(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    sessions::within_request(next.call(request)).await
+}
+
 /// Middleware: recognises the visitor.
 ///
 /// # Errors
@@ -75,10 +86,7 @@ pub async fn recognise(
         return Ok(request.error_response(WebError::Internal("no portal".to_owned())));
     };
     let session = request.get_session();
-    let user = match CurrentUser::load(&session, &portal.store).await {
-        Ok(user) => user,
-        Err(error) => return Ok(request.error_response(WebError::from(error))),
-    };
+    let user = CurrentUser::of(&session);
     let mut fresh = None;
     let binding = match &user {
         Some(user) => user.session_secret().to_owned(),

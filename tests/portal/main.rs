@@ -15,6 +15,7 @@ mod assignment_rules;
 mod field_mappings;
 mod integration_configuration;
 mod matching_strategies;
+mod panics;
 mod requests;
 mod settings_pages;
 mod sign_in;
