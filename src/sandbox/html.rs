@@ -31,6 +31,7 @@ button,.button{display:inline-block;margin:1.25rem .75rem 0 0;padding:.6rem 1.4r
 button.plain{background:transparent;color:var(--mark)}:focus-visible{outline:3px solid var(--mark);outline-offset:2px}
 .note{background:var(--soft);border-left:4px solid var(--mark);padding:.75rem 1rem;border-radius:.25rem}
 table{width:100%;border-collapse:collapse}th,td{text-align:left;padding:.45rem .5rem;border-bottom:1px solid var(--line);vertical-align:top}
+@media (min-width:40rem){td code{white-space:nowrap}}
 code{font-family:ui-monospace,monospace;font-size:.9em;overflow-wrap:anywhere}a{color:var(--mark)}.hint{font-weight:400;font-size:.9em}
 ";
 

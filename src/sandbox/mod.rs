@@ -1,7 +1,7 @@
 //! LinkedIn served over real HTTP, for the demo and for tests: linkedin-api.md §1 to §5, §7.1, §8 and §11 on a loopback port.
 //!
 //! [`start`] runs it in this process and gives a [`SandboxHandle`], through which a test reads the truth, submits leads, sets
-//! faults and moves the clock. The same controls are served below `/sandbox/` for a sandbox in another process (see `control`),
+//! faults and moves the clock. The same controls are served below `/sandbox/` for a sandbox in another process (see `control_api`),
 //! beside a page on which a person submits a new lead. Client id [`CLIENT_ID`], secret [`CLIENT_SECRET`], any loopback redirect URI.
 
 mod consent;
@@ -32,7 +32,6 @@ mod visitor;
 mod world;
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -146,53 +145,6 @@ pub fn start(options: SandboxOptions) -> std::io::Result<SandboxHandle> {
         sandbox,
         server,
         thread: Some(thread),
-    })
-}
-
-/// Runs a sandbox for the command line until SIGINT or SIGTERM: prints where it is and waits.
-///
-/// # Errors
-/// When the address cannot be listened on or signals cannot be heard.
-pub async fn serve(options: SandboxOptions) -> std::io::Result<()> {
-    let leads = options.leads;
-    // Heard from now on: whoever reads the address may send a signal at once.
-    let end = end_signals()?;
-    let handle = start(options)?;
-    let base = handle.base_url();
-    let members: String = handle
-        .members()
-        .iter()
-        .map(|member| {
-            let (email, password, about) = (member.email, member.password, member.about);
-            format!("  sign in as {email} with the password {password} ({about})\n")
-        })
-        .collect();
-    let text = format!(
-        "LinkedIn sandbox: {base}\n  \
-         {leads} leads; client id {CLIENT_ID}, client secret {CLIENT_SECRET}, any loopback redirect URI\n  \
-         LEADGEN_LINKEDIN_OAUTH_URL={}\n  LEADGEN_LINKEDIN_API_URL={}\n  \
-         submit a lead by hand: {base}/sandbox/\n{members}",
-        handle.oauth_url(),
-        handle.api_url()
-    );
-    // Nobody reading (`| head -1`) is no reason to end.
-    let mut out = std::io::stdout();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    end.await;
-    handle.stop();
-    Ok(())
-}
-
-/// Completes on SIGINT or SIGTERM, both heard from this call on.
-fn end_signals() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
     })
 }
 
