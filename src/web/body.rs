@@ -154,7 +154,7 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(5)).await;
             Some((Ok(Bytes::from_static(b"x")), ()))
         });
-        let payload = Payload::Stream {
+        let payload: Payload = Payload::Stream {
             payload: Box::pin(drip),
         };
         let outcome = read_within(Duration::from_millis(60), payload).await;
