@@ -342,7 +342,7 @@ impl Refusal {
         const FROM_THE_PROFILE: &str = "Open the profile and choose Authorize there. If you did not begin this yourself, somebody may have sent you a link: nothing was connected.";
         Ok(match error {
             ConnectError::AppNotConfigured => Self::new(
-                S::SERVICE_UNAVAILABLE,
+                S::CONFLICT,
                 "The LinkedIn app is not set up yet",
                 "The portal has no client id and secret of a LinkedIn developer app, so it cannot send you to LinkedIn.",
                 "Ask an Administrator to set LEADGEN_LINKEDIN_CLIENT_ID and LEADGEN_LINKEDIN_CLIENT_SECRET, and to register the redirect URI below in the app at LinkedIn.",
@@ -478,7 +478,7 @@ mod tests {
     fn every_early_end_has_a_page_of_its_own() {
         let profile = || ProfileId::new(uuid::Uuid::nil());
         let all = [
-            (ConnectError::AppNotConfigured, 503),
+            (ConnectError::AppNotConfigured, 409),
             (ConnectError::StateMissing, 401),
             (ConnectError::StateWrong, 401),
             (ConnectError::StateExpired, 401),
