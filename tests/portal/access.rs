@@ -137,7 +137,7 @@ async fn each_role_reaches_what_its_permissions_allow_and_nothing_else() {
 
 #[tokio::test]
 async fn the_menu_leads_only_to_pages_that_open() {
-    let portal = TestPortal::start().await;
+    let portal = crate::records_world::seeded().await;
     for role in [Role::Administrator, Role::Salesperson, Role::SalesManager] {
         let browser = portal.sign_in_as(&[role]).await;
         let page = browser.get("/account").await.expect(200);
