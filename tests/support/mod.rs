@@ -15,6 +15,7 @@ pub mod builders;
 pub mod chromium;
 pub mod database;
 pub mod html;
+pub mod installation;
 pub mod program;
 pub mod records;
 
