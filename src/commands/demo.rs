@@ -32,8 +32,13 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 250, value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
     leads: u32,
     /// The database; default: a file of the demonstration's own.
-    #[arg(long, value_name = "URL", default_value = "sqlite://data/demo.db")]
+    #[arg(long, value_name = "URL", default_value = "sqlite://data/demo.db", value_parser = database_url)]
     database_url: String,
+}
+
+/// Refuses what names no database; an empty text too, which elsewhere means production's default.
+fn database_url(text: &str) -> Result<String, String> {
+    text.parse::<store::DatabaseUrl>().map(|_| text.to_owned())
 }
 
 /// The people of the demonstration, one per role.

