@@ -162,6 +162,8 @@ impl Installation {
     pub async fn connect(&self, profile_name: &str) -> ProfileId {
         let (owner, profile) = {
             let mut conn = self.database.conn();
+            // Leads that nothing assigns fall to an Administrator; without one nothing is processed.
+            a_user().role(Role::Administrator).insert(&mut conn);
             let owner = a_user().role(Role::Salesperson).insert(&mut conn);
             let profile = a_profile().name(profile_name).of(&owner).insert(&mut conn);
             (owner, profile)
@@ -214,6 +216,13 @@ impl Installation {
             .run_until_idle(&ClaimFilter::default())
             .await
             .unwrap()
+    }
+
+    /// How the runs went, for messages: kind, state, reason and detail.
+    pub fn runs(&self) -> Vec<String> {
+        self.database.texts(
+            "SELECT kind || ' ' || status || ' ' || coalesce(failure_reason, '') || ' ' || coalesce(failure_detail, '') FROM sync_runs",
+        )
     }
 
     /// Makes every account due at once, as after the interval.
