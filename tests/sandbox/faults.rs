@@ -129,7 +129,12 @@ async fn slow_answers_end_in_a_timeout() {
     bench
         .sandbox
         .add_fault(Fault::new(FaultKind::SlowBody).times(1).seconds(1));
-    assert_eq!(bench.ids().await.unwrap().len(), bench.truth().len());
+    // A slow answer that comes in time is whole; a patient client, so that a busy machine changes nothing.
+    let patient = Bench {
+        client: client(&bench.sandbox),
+        ..bench
+    };
+    assert_eq!(patient.ids().await.unwrap().len(), patient.truth().len());
 }
 
 #[tokio::test]
