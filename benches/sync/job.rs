@@ -61,7 +61,7 @@ pub fn whole(database: &str, server: &str, page_size: u32, again: bool) -> Figur
         let app = App::open(Settings::read(&environment).unwrap(), options).unwrap();
         if again {
             app.store()
-                .write(|conn| leadgen::store::streams::reset_all(conn))
+                .write(leadgen::store::streams::reset_all)
                 .await
                 .map_err(|error: StoreError| error)
                 .unwrap();

@@ -135,11 +135,14 @@ fn median(mut numbers: Vec<f64>) -> f64 {
     numbers[numbers.len() / 2]
 }
 
+/// Makes the URL of a fresh database of this name.
+type Fresh = Box<dyn Fn(&str) -> String>;
+
 fn compare(options: &Options) {
     let server = server(options.responses);
     let page = options.page_size.to_string();
     let folder = tempfile::tempdir().unwrap();
-    let mut databases: Vec<(&str, Box<dyn Fn(&str) -> String>)> = vec![("SQLite", {
+    let mut databases: Vec<(&str, Fresh)> = vec![("SQLite", {
         let folder = folder.path().to_path_buf();
         Box::new(move |name| format!("sqlite://{}/{name}.db", folder.display()))
     })];

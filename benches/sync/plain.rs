@@ -52,11 +52,14 @@ impl<V> Rows<V> {
     }
 }
 
+/// Of one table: the rows of each batch.
+type Batches = Vec<Vec<usize>>;
+
 /// For each table the batch of each of its rows, and the leads that a batch updates.
 fn plan<V>(
     tables: &HashMap<&str, Rows<V>>,
     text: fn(&V) -> Option<&str>,
-) -> (HashMap<&'static str, Vec<Vec<usize>>>, Vec<Vec<String>>) {
+) -> (HashMap<&'static str, Batches>, Vec<Vec<String>>) {
     let submissions = &tables["form_submissions"];
     let (id, status, lead) = (
         submissions.column("id"),

@@ -57,7 +57,7 @@ tokio::task_local! {
 }
 
 /// Runs one request. actix-session hands on only what is in the session, but the user was read together with it: this
-/// keeps the user for [`found_user`], so that no page reads it twice.
+/// keeps the user for `found_user`, so that no page reads it twice.
 pub async fn within_request<F: Future>(request: F) -> F::Output {
     FOUND.scope(RefCell::new(None), request).await
 }
