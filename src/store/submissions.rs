@@ -383,6 +383,8 @@ pub fn retry(conn: &mut AnyConn, id: &SubmissionId) -> Result<(), StoreError> {
             submissions::processing_state.eq(ProcessingState::Unprocessed.as_str()),
             submissions::reason.eq(None::<String>),
             submissions::reason_detail.eq(None::<String>),
+            // The tries that the sync makes by itself begin anew.
+            submissions::attempts.eq(0),
         ))
         .execute(conn)?;
     let due = database_now(conn)?.naive_utc();
