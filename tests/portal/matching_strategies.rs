@@ -3,7 +3,7 @@
 use leadgen::domain::access::Role;
 
 use crate::settings_pages::{
-    NO_CHOICES, STRANGE_TEXTS, four_thousand, refuse, refuse_mangled, seeded,
+    NO_CHOICES, STRANGE_TEXTS, changes, four_thousand, refuse, refuse_mangled, seeded,
 };
 use crate::start::TestPortal;
 use crate::support::{Browserlike, Page, a_lead, a_user};
@@ -76,7 +76,7 @@ async fn a_strategy_is_made_given_fields_and_activated_in_place_of_the_default()
         .expect_text("Last name was removed.")
         .expect_text("The last field stays.");
     assert_eq!(
-        portal.audit()[1..],
+        audited_changes(&portal),
         [
             "matching_strategy.created",
             "matching_strategy.field_added",

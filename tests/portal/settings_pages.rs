@@ -1,19 +1,23 @@
 //! What the tests of the settings pages share: a portal after its first start, hostile texts, and the table of bad input.
 
 use leadgen::domain::access::Role;
-use leadgen::store::seed;
-use uuid::Uuid;
 
 use crate::start::TestPortal;
-use crate::support::{Browserlike, Page, a_moment};
+use crate::support::{Browserlike, Page};
 
 /// A portal with the data of a first start, and a browser in which an Administrator has signed in.
 pub async fn seeded() -> (TestPortal, Browserlike) {
     let portal = TestPortal::start().await;
 
-    seed::run(&mut portal.database.conn(), a_moment(), Uuid::now_v7).unwrap();
     let browser = portal.sign_in_as(&[Role::Administrator]).await;
     (portal, browser)
+}
+
+/// What the audit log holds of changes, oldest first: the entries of one instant stand in the order of writing.
+pub fn audited_changes(portal: &TestPortal) -> Vec<String> {
+    portal.database.texts(
+        "SELECT action AS value FROM audit_entries WHERE action <> 'sign_in.succeeded' ORDER BY created_at, id",
+    )
 }
 
 /// Texts that must come back as they were typed wherever text is allowed.

@@ -8,8 +8,10 @@ use leadgen::clock::Clock;
 use leadgen::domain::access::Role;
 use leadgen::domain::ids::UserId;
 use leadgen::settings::Settings;
+use leadgen::store::seed;
 use leadgen::web::{ServeOptions, serve};
 use secrecy::{ExposeSecret, SecretString};
+use uuid::Uuid;
 
 use crate::support::builders::UserBuilder;
 use crate::support::{Browserlike, TestDatabase, a_moment, a_user};
@@ -48,6 +50,8 @@ impl TestPortal {
         for (name, value) in settings {
             environment.insert((*name).to_owned(), (*value).to_owned());
         }
+        // The data of a first start, as every command brings it before it serves.
+        seed::run(&mut database.conn(), a_moment(), Uuid::now_v7).unwrap();
         let options = AppOptions {
             clock: clock.clone(),
             connections: 4,
