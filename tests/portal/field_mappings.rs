@@ -1,7 +1,7 @@
 //! Lead Field Mappings over HTTP.
 
 use crate::settings_pages::{
-    NO_CHOICES, STRANGE_TEXTS, changes, four_thousand, refuse, refuse_mangled, seeded,
+    NO_CHOICES, STRANGE_TEXTS, audited_changes, four_thousand, refuse, refuse_mangled, seeded,
 };
 use crate::support::{a_form, an_account};
 

@@ -1,7 +1,7 @@
 //! Integration Configuration over HTTP.
 
 use crate::settings_pages::{
-    NO_CHOICES, STRANGE_TEXTS, changes, four_thousand, refuse, refuse_mangled, seeded,
+    NO_CHOICES, STRANGE_TEXTS, audited_changes, four_thousand, refuse, refuse_mangled, seeded,
 };
 use crate::support::{a_lead, a_user};
 use leadgen::domain::access::Role;

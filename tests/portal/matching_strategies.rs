@@ -3,7 +3,7 @@
 use leadgen::domain::access::Role;
 
 use crate::settings_pages::{
-    NO_CHOICES, STRANGE_TEXTS, changes, four_thousand, refuse, refuse_mangled, seeded,
+    NO_CHOICES, STRANGE_TEXTS, audited_changes, four_thousand, refuse, refuse_mangled, seeded,
 };
 use crate::start::TestPortal;
 use crate::support::{Browserlike, Page, a_lead, a_user};
