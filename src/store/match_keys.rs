@@ -221,12 +221,70 @@ pub fn rebuild(
     }
 }
 
-/// The leads whose joined key is one of these stored keys: (key, lead id), at most [`FULL_LIMIT`] a key, the newest.
-/// On SQLite `CROSS JOIN` keeps the order of the join: its planner would read all keys once for each wanted one.
+/// The leads whose joined key is one of these stored keys: (key, lead id). For a key with more than [`FULL_LIMIT`] leads
+/// it names that many of the most recently updated ones and of the most recently updated open ones, so that every rule
+/// about several leads comes to the same decision as if it saw all of them.
 ///
 /// # Errors
 /// As any query.
 pub fn full(conn: &mut AnyConn, keys: &[String]) -> Result<Vec<(String, LeadId)>, StoreError> {
+    let mut found = newest(conn, keys)?;
+    let mut counts: HashMap<&str, i64> = HashMap::new();
+    for (key, _) in &found {
+        *counts.entry(key.as_str()).or_default() += 1;
+    }
+    let crowded: Vec<String> = counts
+        .into_iter()
+        .filter(|(_, leads)| *leads >= FULL_LIMIT)
+        .map(|(key, _)| key.to_owned())
+        .collect();
+    if !crowded.is_empty() {
+        found.retain(|(key, _)| !crowded.contains(key));
+        found.extend(most_recently_updated(conn, &crowded)?);
+        found.sort_unstable();
+    }
+    Ok(found)
+}
+
+/// The leads of crowded keys. Its cost grows with the number of leads that share a key.
+fn most_recently_updated(
+    conn: &mut AnyConn,
+    keys: &[String],
+) -> Result<Vec<(String, LeadId)>, StoreError> {
+    // The same on both databases: the leads of one key, in the order in which one of them would be taken.
+    let ranked = "SELECT leads.id AS lead_id FROM lead_match_keys AS known JOIN leads ON leads.id = known.lead_id \
+                  WHERE known.field = '*' AND known.match_key = wanted.match_key";
+    let order = format!("ORDER BY leads.updated_at DESC, leads.id DESC LIMIT {FULL_LIMIT}");
+    let both = format!(
+        "SELECT lead_id FROM ({ranked} {order}) AS recent UNION \
+         SELECT lead_id FROM ({ranked} AND leads.status NOT IN ('qualified', 'disqualified') {order}) AS recent_open"
+    );
+    lookup(
+        conn,
+        keys,
+        |keys, c| {
+            diesel::sql_query(format!(
+                "SELECT wanted.match_key, found.lead_id FROM unnest($1) AS wanted (match_key) \
+                 CROSS JOIN LATERAL ({both}) AS found"
+            ))
+            .bind::<Array<Text>, _>(keys)
+            .load(c)
+        },
+        |keys, c| {
+            diesel::sql_query(format!(
+                "SELECT wanted.match_key, found.lead_id FROM (SELECT value AS match_key FROM json_each(?1)) AS wanted \
+                 CROSS JOIN lead_match_keys AS found ON found.field = '*' AND found.match_key = wanted.match_key \
+                 AND found.lead_id IN ({both})"
+            ))
+            .bind::<Text, _>(keys)
+            .load(c)
+        },
+    )
+}
+
+/// At most [`FULL_LIMIT`] leads a key, by one index lookup each. On SQLite `CROSS JOIN` keeps the order of the join: its
+/// planner would read all keys once for each wanted one.
+fn newest(conn: &mut AnyConn, keys: &[String]) -> Result<Vec<(String, LeadId)>, StoreError> {
     lookup(
         conn,
         keys,

@@ -317,3 +317,32 @@ async fn a_custom_field_can_be_compared() {
         ["ada@example.com\u{1f}gold"]
     );
 }
+
+#[tokio::test]
+async fn of_many_leads_with_one_key_the_most_recently_updated_and_the_open_ones_are_named() {
+    let database = TestDatabase::new();
+    let store = seeded(&database).await;
+    let ids = leads(&store, vec![(None, None); 40]).await;
+    let rows: Vec<_> = ids
+        .iter()
+        .map(|id| (id.clone(), vec![("*".to_owned(), "same".to_owned())]))
+        .collect();
+    store
+        .write(move |conn| replace(conn, &rows))
+        .await
+        .unwrap();
+    // The oldest one was touched last; the only open one is neither new nor touched.
+    database.execute("UPDATE leads SET status = 'qualified'");
+    let (touched, open) = (&ids[0], &ids[3]);
+    database.execute(&format!(
+        "UPDATE leads SET updated_at = '2026-11-22 07:00:00' WHERE id = '{touched}'; \
+         UPDATE leads SET status = 'new' WHERE id = '{open}'"
+    ));
+    let found = store
+        .read(|conn| full(conn, &["same".to_owned()]))
+        .await
+        .unwrap();
+    let named: Vec<&LeadId> = found.iter().map(|(_, lead)| lead).collect();
+    assert!(named.contains(&touched) && named.contains(&open), "{named:?}");
+    assert!((10..=20).contains(&named.len()), "{}", named.len());
+}
