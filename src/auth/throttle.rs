@@ -53,11 +53,10 @@ impl Attempt {
         let keys = self.keys();
         store
             .write(move |tx| {
-                if let Some(until) = sign_in_throttles::blocked_until(tx, &keys, now)? {
-                    return Ok(Err(until - now));
-                }
-                sign_in_throttles::record_failure(tx, &keys, now)?;
-                Ok(Ok(()))
+                Ok(match sign_in_throttles::count_failure(tx, &keys, now)? {
+                    Some(until) => Err(until - now),
+                    None => Ok(()),
+                })
             })
             .await
     }

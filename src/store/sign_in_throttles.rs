@@ -42,34 +42,19 @@ pub fn wait_after(key: &str, failures: i64) -> TimeDelta {
     TimeDelta::seconds(1_i64 << exponent).min(LONGEST_WAIT)
 }
 
-/// Until when one of these keys must wait, if it must.
+/// Counts one failure for each key, unless one of them must still wait: then nothing is counted and the end of the wait
+/// is returned. Call it in a transaction of its own that is committed whatever becomes of the request. Callers name their
+/// keys in the same order, so that two of them never wait for each other.
 ///
 /// # Errors
 /// As any query.
-pub fn blocked_until(
+pub fn count_failure(
     conn: &mut AnyConn,
     keys: &[String],
     now: DateTime<Utc>,
 ) -> Result<Option<DateTime<Utc>>, StoreError> {
-    let latest: Option<NaiveDateTime> = sign_in_throttles::table
-        .filter(sign_in_throttles::throttle_key.eq_any(keys.to_vec()))
-        .filter(sign_in_throttles::blocked_until.gt(now.naive_utc()))
-        .select(diesel::dsl::max(sign_in_throttles::blocked_until))
-        .first(conn)?;
-    Ok(latest.map(|at| at.and_utc()))
-}
-
-/// Counts one failure for each key. Call it in a transaction of its own that is committed whatever becomes of the request.
-///
-/// # Errors
-/// As any query.
-pub fn record_failure(
-    conn: &mut AnyConn,
-    keys: &[String],
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+    // Takes the rows' locks first: guesses sent at once are looked at one after the other, on all replicas.
     for key in keys {
-        // Takes the row's lock first, so that two replicas count two failures and not one.
         each!(conn, |c| diesel::insert_into(sign_in_throttles::table)
             .values((
                 sign_in_throttles::throttle_key.eq(key),
@@ -81,6 +66,16 @@ pub fn record_failure(
             .do_update()
             .set(sign_in_throttles::throttle_key.eq(key))
             .execute(c))?;
+    }
+    let blocked: Option<NaiveDateTime> = sign_in_throttles::table
+        .filter(sign_in_throttles::throttle_key.eq_any(keys.to_vec()))
+        .filter(sign_in_throttles::blocked_until.gt(now.naive_utc()))
+        .select(diesel::dsl::max(sign_in_throttles::blocked_until))
+        .first(conn)?;
+    if let Some(until) = blocked {
+        return Ok(Some(until.and_utc()));
+    }
+    for key in keys {
         let (failures, last): (i64, NaiveDateTime) = sign_in_throttles::table
             .find(key)
             .select((
@@ -106,7 +101,7 @@ pub fn record_failure(
             ))
             .execute(conn)?;
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Forgets the failures of a key, after a success.
