@@ -327,10 +327,7 @@ async fn of_many_leads_with_one_key_the_most_recently_updated_and_the_open_ones_
         .iter()
         .map(|id| (id.clone(), vec![("*".to_owned(), "same".to_owned())]))
         .collect();
-    store
-        .write(move |conn| replace(conn, &rows))
-        .await
-        .unwrap();
+    store.write(move |conn| replace(conn, &rows)).await.unwrap();
     // The oldest one was touched last; the only open one is neither new nor touched.
     database.execute("UPDATE leads SET status = 'qualified'");
     let (touched, open) = (&ids[0], &ids[3]);
@@ -343,6 +340,9 @@ async fn of_many_leads_with_one_key_the_most_recently_updated_and_the_open_ones_
         .await
         .unwrap();
     let named: Vec<&LeadId> = found.iter().map(|(_, lead)| lead).collect();
-    assert!(named.contains(&touched) && named.contains(&open), "{named:?}");
+    assert!(
+        named.contains(&touched) && named.contains(&open),
+        "{named:?}"
+    );
     assert!((10..=20).contains(&named.len()), "{}", named.len());
 }
