@@ -62,6 +62,8 @@ pub struct AppOptions {
     pub sync: SyncOptions,
     /// Database connections.
     pub connections: u32,
+    /// How long LinkedIn may take.
+    pub timeouts: Timeouts,
 }
 
 impl Default for AppOptions {
@@ -70,6 +72,7 @@ impl Default for AppOptions {
             clock: Clock::System,
             sync: SyncOptions::default(),
             connections: 16,
+            timeouts: Timeouts::default(),
         }
     }
 }
@@ -108,7 +111,7 @@ impl App {
                 api_url: settings.linkedin.api_url.to_string(),
                 version: settings.linkedin.version.clone(),
             },
-            Timeouts::default(),
+            options.timeouts,
         )?;
         let oauth = match (
             &settings.linkedin.client_id,

@@ -141,6 +141,18 @@ pub fn save_accounts(
                 .filter(l::account_id.eq_any(&stale)),
         )
         .execute(conn)?;
+        // Accounts that no other profile sees either are not synced any more.
+        let seen_by_others = l::table.select(l::account_id);
+        diesel::update(
+            a::table
+                .filter(a::id.eq_any(&stale))
+                .filter(a::id.ne_all(seen_by_others)),
+        )
+        .set((
+            a::form_sync_status.eq(FormSyncStatus::NotSyncing.as_str()),
+            a::updated_at.eq(at),
+        ))
+        .execute(conn)?;
     }
     // Accounts that were unreadable and can be read again are pending, and due.
     diesel::update(
@@ -189,7 +201,8 @@ pub struct SeenForm {
     pub is_current: bool,
 }
 
-/// Stores forms and versions; a version that is known stays as it is, because answers were given to it.
+/// Stores forms and versions; a version that is known stays as it is, because answers were given to it. Returns how
+/// many versions are new.
 ///
 /// # Errors
 /// As any query.
@@ -198,7 +211,7 @@ pub fn save_forms(
     account: &AccountId,
     seen: &[SeenForm],
     now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+) -> Result<usize, StoreError> {
     use lead_form_versions as v;
     use lead_forms as f;
     let at = now.naive_utc();
@@ -214,6 +227,7 @@ pub fn save_forms(
         .load::<(String, i64)>(conn)?
         .into_iter()
         .collect();
+    let mut new_versions = 0;
     for form in seen {
         let facts = (
             f::name.eq(&form.name),
@@ -278,8 +292,9 @@ pub fn save_forms(
                 v::created_at.eq(at),
             ))
             .execute(conn)?;
+        new_versions += 1;
     }
-    Ok(())
+    Ok(new_versions)
 }
 
 /// Which versions of these forms of LinkedIn's are known, as pairs of form and version.

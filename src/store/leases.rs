@@ -477,11 +477,26 @@ pub fn claimed_account(conn: &mut AnyConn, id: &AccountId) -> Result<ClaimedAcco
         .filter(profile_accounts::account_id.eq(id.as_str()))
         .filter(linkedin_user_profiles::authorization_status.eq(Authorization::Authorized.as_str()))
         .order((
-            profile_accounts::page_roles.desc(),
+            linkedin_user_profiles::created_at.asc(),
             linkedin_user_profiles::id.asc(),
         ))
         .select((linkedin_user_profiles::id, profile_accounts::page_roles))
         .load(conn)?;
+    let mut profiles: Vec<(ProfileId, Vec<String>)> = profiles
+        .into_iter()
+        .map(|(profile, roles)| {
+            Ok((
+                super::columns::id("profile_accounts", &profile)?,
+                roles
+                    .split(',')
+                    .filter(|r| !r.is_empty())
+                    .map(str::to_owned)
+                    .collect(),
+            ))
+        })
+        .collect::<Result<_, StoreError>>()?;
+    // Stable, so that among equals the oldest profile goes first.
+    profiles.sort_by_key(|(_, roles)| page_rights(roles));
     Ok(ClaimedAccount {
         id: id.clone(),
         owner_type: super::columns::Cells {
@@ -493,20 +508,21 @@ pub fn claimed_account(conn: &mut AnyConn, id: &AccountId) -> Result<ClaimedAcco
         name,
         failure_streak,
         last_campaign_sync_at: last_campaign.map(|at| at.and_utc()),
-        profiles: profiles
-            .into_iter()
-            .map(|(profile, roles)| {
-                Ok((
-                    super::columns::id("profile_accounts", &profile)?,
-                    roles
-                        .split(',')
-                        .filter(|r| !r.is_empty())
-                        .map(str::to_owned)
-                        .collect(),
-                ))
-            })
-            .collect::<Result<_, StoreError>>()?,
+        profiles,
     })
+}
+
+/// How much page roles let their member read, the most first: event leads are for two of them only
+/// (linkedin-api.md §3.4), and without any there are no leads at all.
+fn page_rights(roles: &[String]) -> u8 {
+    let has = |wanted: &str| roles.iter().any(|role| role == wanted);
+    if has("ADMINISTRATOR") || has("CONTENT_ADMINISTRATOR") {
+        0
+    } else if roles.is_empty() {
+        2
+    } else {
+        1
+    }
 }
 
 /// Failures in a row of a profile.
@@ -540,10 +556,15 @@ pub fn is_anything_due(conn: &mut AnyConn) -> Result<bool, StoreError> {
     if profiles > 0 {
         return Ok(true);
     }
+    let readable = profile_accounts::table
+        .inner_join(linkedin_user_profiles::table.inner_join(linkedin_tokens::table))
+        .filter(p::authorization_status.eq(Authorization::Authorized.as_str()))
+        .select(profile_accounts::account_id);
     let accounts: i64 = a::table
         .filter(a::is_sync_enabled.eq(true))
         .filter(a::next_sync_at.le(at))
         .filter(a::lease_expires_at.is_null().or(a::lease_expires_at.le(at)))
+        .filter(a::id.eq_any(readable))
         .count()
         .get_result(conn)?;
     Ok(accounts > 0)

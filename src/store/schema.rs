@@ -444,6 +444,7 @@ diesel::table! {
         endpoint -> Text,
         profile_id -> Text,
         blocked_until -> Timestamp,
+        reason -> Text,
     }
 }
 

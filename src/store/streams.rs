@@ -104,6 +104,23 @@ pub fn save(
     Ok(())
 }
 
+/// Sets an unfinished window back to its first page.
+///
+/// # Errors
+/// As any query.
+pub fn restart_window(conn: &mut AnyConn, key: &StreamKey) -> Result<(), StoreError> {
+    use account_streams as s;
+    diesel::update(
+        s::table
+            .filter(s::account_id.eq(key.account_id.as_str()))
+            .filter(s::lead_type.eq(key.lead_type.as_str()))
+            .filter(s::is_test.eq(key.is_test)),
+    )
+    .set(s::window_offset.eq(0_i64))
+    .execute(conn)?;
+    Ok(())
+}
+
 /// Notes why a stream could not be read, beside its unchanged state.
 ///
 /// # Errors
@@ -118,13 +135,21 @@ pub fn save_failure(
 }
 
 /// Sets every stream of every account back to its beginning and makes all enabled accounts due with the trigger
-/// "reset"; returns how many accounts.
+/// "reset"; returns how many accounts. Runs at work lose their lease: one that went on would store its old cursor over
+/// the reset.
 ///
 /// # Errors
 /// As any query.
 pub fn reset_all(conn: &mut AnyConn) -> Result<usize, StoreError> {
     use linkedin_accounts as a;
     diesel::delete(account_streams::table).execute(conn)?;
+    diesel::update(a::table.filter(a::lease_owner.is_not_null()))
+        .set((
+            a::lease_owner.eq(None::<String>),
+            a::lease_expires_at.eq(None::<NaiveDateTime>),
+            a::lease_term.eq(a::lease_term + 1),
+        ))
+        .execute(conn)?;
     let now = database_now(conn)?.naive_utc();
     Ok(diesel::update(a::table.filter(a::is_sync_enabled.eq(true)))
         .set((
@@ -134,8 +159,18 @@ pub fn reset_all(conn: &mut AnyConn) -> Result<usize, StoreError> {
         .execute(conn)?)
 }
 
-/// An endpoint that LinkedIn has closed, for one profile or (`None`) for the whole application, and until when.
-pub type Block = (String, Option<ProfileId>, DateTime<Utc>);
+/// An endpoint that LinkedIn has closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// LinkedIn's resource name.
+    pub endpoint: String,
+    /// For this profile, or (`None`) for the whole application.
+    pub profile: Option<ProfileId>,
+    /// Until when.
+    pub until: DateTime<Utc>,
+    /// The limit: of the day, or one with a time that LinkedIn named.
+    pub reason: FailureReason,
+}
 
 /// Endpoints closed now.
 ///
@@ -143,44 +178,47 @@ pub type Block = (String, Option<ProfileId>, DateTime<Utc>);
 /// As any query.
 pub fn blocks(conn: &mut AnyConn, now: DateTime<Utc>) -> Result<Vec<Block>, StoreError> {
     use endpoint_blocks as b;
-    let rows: Vec<(String, String, NaiveDateTime)> = b::table
+    let rows: Vec<(String, String, NaiveDateTime, String)> = b::table
         .filter(b::blocked_until.gt(now.naive_utc()))
-        .select((b::endpoint, b::profile_id, b::blocked_until))
+        .select((b::endpoint, b::profile_id, b::blocked_until, b::reason))
         .load(conn)?;
     rows.into_iter()
-        .map(|(endpoint, profile, until)| {
+        .map(|(endpoint, profile, until, reason)| {
             let profile = Some(profile.as_str()).filter(|text| !text.is_empty());
-            let id = Cells {
+            let cells = Cells {
                 table: "endpoint_blocks",
                 id: &endpoint,
-            }
-            .optional("profile_id", profile)?;
-            Ok((endpoint.clone(), id, until.and_utc()))
+            };
+            Ok(Block {
+                profile: cells.optional("profile_id", profile)?,
+                until: until.and_utc(),
+                reason: cells.word("reason", &reason)?,
+                endpoint: endpoint.clone(),
+            })
         })
         .collect()
 }
 
-/// Closes an endpoint until a moment, for one profile or for the whole application.
+/// Closes an endpoint until a moment.
 ///
 /// # Errors
 /// As any query.
-pub fn block(
-    conn: &mut AnyConn,
-    endpoint: &str,
-    profile: Option<&ProfileId>,
-    until: DateTime<Utc>,
-) -> Result<(), StoreError> {
+pub fn block(conn: &mut AnyConn, block: &Block) -> Result<(), StoreError> {
     use endpoint_blocks as b;
-    let profile = profile.map_or("", ProfileId::as_str);
+    let profile = block.profile.as_ref().map_or("", ProfileId::as_str);
+    let limit = (
+        b::blocked_until.eq(block.until.naive_utc()),
+        b::reason.eq(block.reason.as_str()),
+    );
     each!(conn, |c| diesel::insert_into(b::table)
         .values((
-            b::endpoint.eq(endpoint),
+            b::endpoint.eq(&block.endpoint),
             b::profile_id.eq(profile),
-            b::blocked_until.eq(until.naive_utc()),
+            limit,
         ))
         .on_conflict((b::endpoint, b::profile_id))
         .do_update()
-        .set(b::blocked_until.eq(until.naive_utc()))
+        .set(limit)
         .execute(c))?;
     Ok(())
 }

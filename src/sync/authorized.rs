@@ -18,9 +18,10 @@ use crate::linkedin::{AccessToken, DayLimit, LinkedInError};
 use crate::store::tokens::{SealedTokens, StoredTokens};
 use crate::store::{self, StoreError};
 
-/// A token is refreshed when less than this is left of it.
+/// A token is refreshed when less than this is left of it, or less than a quarter of its life: near the end of the
+/// refresh token LinkedIn gives ever shorter ones, which must not be refreshed with every call.
 const REFRESH_BEFORE_END: TimeDelta = TimeDelta::hours(24);
-/// How long one replica may take for a refresh before another one may try.
+/// How long one replica may take for a refresh before another one may try; also the pause after a failed one.
 const REFRESH_LEASE: TimeDelta = TimeDelta::seconds(45);
 
 /// The cell in which a token of a profile is sealed.
@@ -84,7 +85,7 @@ pub fn open(key: &SecretKey, cell: Cell<'_>, sealed: &[u8]) -> Result<SecretStri
     })
 }
 
-type Blocks = HashMap<(String, Option<ProfileId>), DateTime<Utc>>;
+type Blocks = HashMap<(String, Option<ProfileId>), (DateTime<Utc>, FailureReason)>;
 
 /// LinkedIn, seen through one profile.
 #[derive(Clone)]
@@ -92,6 +93,8 @@ pub struct Authorized {
     ctx: SyncContext,
     profile: ProfileId,
     blocks: Arc<Mutex<Blocks>>,
+    /// Endpoints that answered 429 in this run: they are not asked again before the next one.
+    paused: Arc<Mutex<HashMap<String, LinkedInError>>>,
 }
 
 struct Opened {
@@ -111,12 +114,13 @@ impl Authorized {
             .read(move |conn| store::streams::blocks(conn, now))
             .await?
             .into_iter()
-            .map(|(endpoint, profile, until)| ((endpoint, profile), until))
+            .map(|block| ((block.endpoint, block.profile), (block.until, block.reason)))
             .collect();
         Ok(Self {
             ctx: ctx.clone(),
             profile,
             blocks: Arc::new(Mutex::new(blocks)),
+            paused: Arc::default(),
         })
     }
 
@@ -141,13 +145,29 @@ impl Authorized {
     {
         self.refuse_closed(endpoint)?;
         let opened = self.token().await?;
-        match request(opened.token.clone()).await {
-            Err(LinkedInError::Unauthorized(refusal)) => {
-                let error = LinkedInError::Unauthorized(refusal);
-                self.after_unauthorized(opened, error, request).await
-            }
-            Err(error) => Err(self.after_failure(endpoint, error).await),
+        match self.attempt(endpoint, &opened, &request).await? {
             Ok(answer) => Ok(answer),
+            Err(error) => {
+                self.after_unauthorized(endpoint, opened, error, &request)
+                    .await
+            }
+        }
+    }
+
+    /// One request: the answer, or the 401 that the caller has to look into; other failures are final.
+    async fn attempt<T, F>(
+        &self,
+        endpoint: &str,
+        opened: &Opened,
+        request: &impl Fn(AccessToken) -> F,
+    ) -> Result<Result<T, LinkedInError>, SyncError>
+    where
+        F: Future<Output = Result<T, LinkedInError>>,
+    {
+        match request(opened.token.clone()).await {
+            Err(error @ LinkedInError::Unauthorized(_)) => Ok(Err(error)),
+            Err(error) => Err(self.after_failure(endpoint, error).await),
+            Ok(answer) => Ok(Ok(answer)),
         }
     }
 
@@ -160,46 +180,78 @@ impl Authorized {
         let closed = [None, Some(self.profile.clone())]
             .into_iter()
             .filter_map(|profile| blocks.get(&(endpoint.to_owned(), profile)))
-            .max()
-            .filter(|until| **until > now);
-        match closed {
-            Some(until) => Err(SyncError::found(
-                FailureReason::DailyLimitReached,
-                format!(
+            .max_by_key(|(until, _)| *until)
+            .filter(|(until, _)| *until > now);
+        if let Some((until, reason)) = closed {
+            return Err(SyncError::Closed {
+                reason: *reason,
+                detail: format!(
                     "{endpoint} is closed until {}",
                     until.format("%Y-%m-%d %H:%M UTC")
                 ),
-            )),
+                wait: (*until - now).to_std().unwrap_or_default(),
+            });
+        }
+        let paused = self
+            .paused
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        match paused.get(endpoint) {
+            Some(error) => Err(error.clone().into()),
             None => Ok(()),
         }
     }
 
-    /// Remembers a daily limit.
+    /// Remembers a rate limit: for the day or for as long as LinkedIn asked for all replicas, otherwise for this run.
     async fn after_failure(&self, endpoint: &str, error: LinkedInError) -> SyncError {
-        if let LinkedInError::RateLimited {
-            day_limit: Some(limit),
+        let LinkedInError::RateLimited {
+            day_limit,
+            retry_after,
             ..
         } = &error
-        {
-            let now = self.ctx.clock.now();
-            let until = next_attempt(1, FailureReason::DailyLimitReached, now, 0.0, None);
-            let profile = match limit {
-                DayLimit::Application => None,
-                DayLimit::ApplicationAndMember => Some(self.profile.clone()),
-            };
-            if let Ok(mut blocks) = self.blocks.lock() {
-                blocks.insert((endpoint.to_owned(), profile.clone()), until);
+        else {
+            return error.into();
+        };
+        let now = self.ctx.clock.now();
+        let block = match (day_limit, retry_after.filter(|wait| !wait.is_zero())) {
+            (Some(limit), wait) => Some((
+                match limit {
+                    DayLimit::Application => None,
+                    DayLimit::ApplicationAndMember => Some(self.profile.clone()),
+                },
+                FailureReason::DailyLimitReached,
+                next_attempt(1, FailureReason::DailyLimitReached, now, 0.0, wait),
+            )),
+            (None, Some(wait)) => Some((
+                Some(self.profile.clone()),
+                FailureReason::RateLimited,
+                next_attempt(1, FailureReason::RateLimited, now, 0.0, Some(wait)),
+            )),
+            (None, None) => None,
+        };
+        let Some((profile, reason, until)) = block else {
+            if let Ok(mut paused) = self.paused.lock() {
+                paused.insert(endpoint.to_owned(), error.clone());
             }
-            let name = endpoint.to_owned();
-            let stored = self
-                .ctx
-                .store
-                .write(move |conn| store::streams::block(conn, &name, profile.as_ref(), until))
-                .await;
-            if let Err(problem) = stored {
-                let problem: StoreError = problem;
-                tracing::warn!(error = %problem, "the daily limit could not be stored");
-            }
+            return error.into();
+        };
+        if let Ok(mut blocks) = self.blocks.lock() {
+            blocks.insert((endpoint.to_owned(), profile.clone()), (until, reason));
+        }
+        let block = store::streams::Block {
+            endpoint: endpoint.to_owned(),
+            profile,
+            until,
+            reason,
+        };
+        let stored = self
+            .ctx
+            .store
+            .write(move |conn| store::streams::block(conn, &block))
+            .await;
+        if let Err(problem) = stored {
+            let problem: StoreError = problem;
+            tracing::warn!(error = %problem, "the rate limit could not be stored");
         }
         error.into()
     }
@@ -235,23 +287,37 @@ impl Authorized {
         let stored = self.stored().await?;
         let now = self.ctx.clock.now();
         let ends = stored.sealed.access_token_expires_at;
-        if stored.sealed.refresh_token.is_some() && ends - now < REFRESH_BEFORE_END {
-            match self.refresh(&stored).await {
-                Ok(fresh) => return self.opened(fresh),
+        let is_usable = ends > now;
+        let margin = REFRESH_BEFORE_END.min((ends - stored.issued_at) / 4);
+        if stored.sealed.refresh_token.is_some() && ends - now < margin {
+            match self.refresh(&stored, is_usable).await {
+                Ok(Some(fresh)) => return self.opened(fresh),
+                Ok(None) => {}
                 // While the old token still works, a failed refresh is tried again by a later call.
-                Err(error) if ends > now && error.reason() != FailureReason::TokenRevoked => {
+                Err(error)
+                    if is_usable
+                        && !matches!(
+                            error.reason(),
+                            FailureReason::TokenRevoked | FailureReason::TokenExpired
+                        ) =>
+                {
                     tracing::warn!(profile.id = %self.profile, error = %error, "token refresh failed, the old token goes on");
                 }
                 Err(error) => return Err(error),
             }
-        } else if ends <= now {
+        } else if !is_usable {
             return Err(self.expire(&stored, FailureReason::TokenExpired).await?);
         }
         self.opened(stored)
     }
 
-    /// Gets a new access token; one replica does it, the others wait for its result.
-    async fn refresh(&self, stored: &StoredTokens) -> Result<StoredTokens, SyncError> {
+    /// Gets a new access token; one replica does it, the others wait for its result. With a token that still works
+    /// (`is_usable`) nobody waits, and after a failure nobody tries again for a while: then there is no answer.
+    async fn refresh(
+        &self,
+        stored: &StoredTokens,
+        is_usable: bool,
+    ) -> Result<Option<StoredTokens>, SyncError> {
         let Some(sealed) = &stored.sealed.refresh_token else {
             return Err(self.expire(stored, FailureReason::TokenExpired).await?);
         };
@@ -270,7 +336,11 @@ impl Authorized {
             .await
             .map_err(|error: StoreError| SyncError::from(error))?;
         if !won {
-            return self.wait_for_refresh(version).await;
+            return if is_usable {
+                Ok(None)
+            } else {
+                self.wait_for_refresh(version).await.map(Some)
+            };
         }
         let refresh_token = open(
             &self.ctx.secret_key,
@@ -308,25 +378,32 @@ impl Authorized {
                     .await
                     .map_err(|error: StoreError| SyncError::from(error))?;
                 tracing::info!(profile.id = %self.profile, token.is_saved = saved, "access token refreshed");
-                self.stored().await
+                self.stored().await.map(Some)
             }
-            Err(LinkedInError::Token { status: 400, .. }) => {
-                Err(self.expire(stored, FailureReason::TokenRevoked).await?)
+            Err(LinkedInError::Token {
+                status: 400, error, ..
+            }) if !error.starts_with("invalid_client") => {
+                let has_ended = stored
+                    .sealed
+                    .refresh_token_expires_at
+                    .is_some_and(|end| end <= now);
+                let reason = if has_ended {
+                    FailureReason::TokenExpired
+                } else {
+                    FailureReason::TokenRevoked
+                };
+                Err(self.expire(stored, reason).await?)
             }
             Err(error) => {
-                let profile = self.profile.clone();
-                self.ctx
-                    .store
-                    .write(move |conn| store::tokens::give_up_refresh(conn, &profile, version))
-                    .await
-                    .map_err(|error: StoreError| SyncError::from(error))?;
-                Err(match error {
-                    LinkedInError::Token { error, .. } => SyncError::found(
-                        FailureReason::AppNotConfigured,
-                        format!("LinkedIn does not accept the client id and secret ({error})"),
-                    ),
-                    other => other.into(),
-                })
+                if !is_usable {
+                    let profile = self.profile.clone();
+                    self.ctx
+                        .store
+                        .write(move |conn| store::tokens::give_up_refresh(conn, &profile, version))
+                        .await
+                        .map_err(|error: StoreError| SyncError::from(error))?;
+                }
+                Err(app_refused(error))
             }
         }
     }
@@ -355,7 +432,21 @@ impl Authorized {
         let expired = self
             .ctx
             .store
-            .write(move |conn| store::tokens::expire(conn, &profile, version, reason, now))
+            .write(move |conn| {
+                let expired = store::tokens::expire(conn, &profile, version, reason, now)?;
+                if expired {
+                    store::audit::record(
+                        conn,
+                        now,
+                        &store::audit::Actor::s2s_inbound(),
+                        "linkedin_user_profile.expired",
+                        ("linkedin_user_profile", profile.as_str(), ""),
+                        None,
+                        Some(serde_json::json!({ "reason": reason.as_str() })),
+                    )?;
+                }
+                Ok(expired)
+            })
             .await
             .map_err(|error: StoreError| SyncError::from(error))?;
         if expired {
@@ -367,12 +458,13 @@ impl Authorized {
         ))
     }
 
-    /// A 401: a fresh token is given time, a newer token is taken, LinkedIn is asked, and only then is the token gone.
+    /// A 401: a newer token is taken, a fresh token is given time, LinkedIn is asked, and only then is the token gone.
     async fn after_unauthorized<T, F>(
         &self,
+        endpoint: &str,
         opened: Opened,
         error: LinkedInError,
-        request: impl Fn(AccessToken) -> F,
+        request: &impl Fn(AccessToken) -> F,
     ) -> Result<T, SyncError>
     where
         F: Future<Output = Result<T, LinkedInError>>,
@@ -382,29 +474,22 @@ impl Authorized {
         let current = self.stored().await?;
         if current.version != opened.stored.version {
             opened = self.opened(current)?;
-            match request(opened.token.clone()).await {
-                Err(LinkedInError::Unauthorized(refusal)) => {
-                    error = LinkedInError::Unauthorized(refusal);
-                }
-                other => return other.map_err(SyncError::from),
+            match self.attempt(endpoint, &opened, request).await? {
+                Ok(answer) => return Ok(answer),
+                Err(again) => error = again,
             }
         }
-        let grace = self.grace_left(&opened.stored, &error);
-        let mut waited = Duration::ZERO;
-        let mut pause = Duration::from_millis(500);
-        while waited < grace {
-            tokio::time::sleep(pause).await;
-            waited += pause;
-            pause = (pause * 2).min(Duration::from_secs(8));
-            match request(opened.token.clone()).await {
-                Err(LinkedInError::Unauthorized(_)) => {}
-                other => return other.map_err(SyncError::from),
-            }
-        }
+        let error = match self.give_time(endpoint, &opened, error, request).await? {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
         let Some(oauth) = &self.ctx.oauth else {
             return Err(error.into());
         };
-        let introspection = oauth.introspect(&opened.token).await?;
+        let introspection = oauth
+            .introspect(&opened.token)
+            .await
+            .map_err(app_refused)?;
         if introspection.active {
             return Err(SyncError::found(
                 FailureReason::PermissionMissing,
@@ -412,14 +497,20 @@ impl Authorized {
             ));
         }
         if opened.stored.sealed.refresh_token.is_some() {
-            let fresh = self.refresh(&opened.stored).await?;
-            let fresh = self.opened(fresh)?;
-            return match request(fresh.token.clone()).await {
-                Err(LinkedInError::Unauthorized(refusal)) => Err(SyncError::found(
+            let fresh = match self.refresh(&opened.stored, false).await? {
+                Some(fresh) => self.opened(fresh)?,
+                None => return Err(error.into()),
+            };
+            let refused = match self.attempt(endpoint, &fresh, request).await? {
+                Ok(answer) => return Ok(answer),
+                Err(refused) => refused,
+            };
+            return match self.give_time(endpoint, &fresh, refused, request).await? {
+                Ok(answer) => Ok(answer),
+                Err(refused) => Err(SyncError::found(
                     FailureReason::PermissionMissing,
-                    format!("LinkedIn does not accept the refreshed token yet ({refusal})"),
+                    format!("LinkedIn does not accept the refreshed token ({refused})"),
                 )),
-                other => other.map_err(SyncError::from),
             };
         }
         let reason = if introspection.status.as_deref() == Some("expired")
@@ -432,6 +523,33 @@ impl Authorized {
         Err(self.expire(&opened.stored, reason).await?)
     }
 
+    /// Repeats a request that a fresh token was refused for, until it is accepted or no longer fresh.
+    async fn give_time<T, F>(
+        &self,
+        endpoint: &str,
+        opened: &Opened,
+        error: LinkedInError,
+        request: &impl Fn(AccessToken) -> F,
+    ) -> Result<Result<T, LinkedInError>, SyncError>
+    where
+        F: Future<Output = Result<T, LinkedInError>>,
+    {
+        let grace = self.grace_left(&opened.stored, &error);
+        let mut waited = Duration::ZERO;
+        let mut pause = Duration::from_millis(500);
+        let mut error = error;
+        while waited < grace {
+            tokio::time::sleep(pause).await;
+            waited += pause;
+            pause = (pause * 2).min(Duration::from_secs(8));
+            match self.attempt(endpoint, opened, request).await? {
+                Ok(answer) => return Ok(Ok(answer)),
+                Err(again) => error = again,
+            }
+        }
+        Ok(Err(error))
+    }
+
     /// How much longer a 401 may only mean that LinkedIn has not noticed its own new token (it then says "revoked").
     fn grace_left(&self, stored: &StoredTokens, error: &LinkedInError) -> Duration {
         if error.service_error_code() != Some(65_601) {
@@ -441,5 +559,16 @@ impl Authorized {
             .to_std()
             .unwrap_or_default();
         self.ctx.options.fresh_token_grace.saturating_sub(age)
+    }
+}
+
+/// The authorization server refuses the portal itself, not the member's grant.
+fn app_refused(error: LinkedInError) -> SyncError {
+    match error {
+        LinkedInError::Token { error, .. } => SyncError::found(
+            FailureReason::AppNotConfigured,
+            format!("LinkedIn does not accept the client id and secret ({error})"),
+        ),
+        other => other.into(),
     }
 }

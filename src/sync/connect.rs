@@ -294,7 +294,8 @@ impl Connector {
             .ok_or(ConnectError::StateMissing)?;
         let (state_hash, now) = (hash(state), self.ctx.clock.now());
         let (user, binding) = (user.clone(), session_binding.to_owned());
-        self.ctx
+        let taken = self
+            .ctx
             .store
             .write(move |conn: &mut AnyConn| {
                 let Some(known) = store::tokens::find_state(conn, &state_hash)? else {
@@ -308,14 +309,17 @@ impl Connector {
                     return Err(ConnectError::StateReused);
                 }
                 if known.expires_at <= now {
-                    return Err(ConnectError::StateExpired);
+                    // The attempt is over: the profile is no longer on its way.
+                    store::tokens::set_reauthorizing(conn, &known.profile_id, false)?;
+                    return Ok(None);
                 }
                 if !store::tokens::consume_state(conn, &state_hash, now)? {
                     return Err(ConnectError::StateReused);
                 }
-                Ok(known.profile_id)
+                Ok(Some(known.profile_id))
             })
-            .await
+            .await?;
+        taken.ok_or(ConnectError::StateExpired)
     }
 
     async fn exchange(
@@ -368,7 +372,17 @@ impl Connector {
         };
         let missing = missing_scopes(&answer.scopes);
         if !missing.is_empty() {
-            self.revoke(oauth, &answer).await;
+            let current = profile.clone();
+            let active = self
+                .ctx
+                .store
+                .read(move |conn| store::tokens::find(conn, &current))
+                .await
+                .map_err(|error: StoreError| ConnectError::from(error))?;
+            // LinkedIn may take the member's other tokens away with it: only where there is none to lose.
+            if active.is_none() {
+                self.revoke(oauth, &answer).await;
+            }
             return Err(ConnectError::ScopesMissing {
                 profile,
                 missing: missing.iter().map(ToString::to_string).collect(),

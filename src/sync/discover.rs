@@ -37,7 +37,16 @@ pub async fn run(ctx: SyncContext, lease: Lease, profile: ProfileId) -> Result<R
             ctx.store
                 .write(move |conn| {
                     store::leases::fence(conn, &lease)?;
-                    store::directory::save_accounts(conn, &profile, &seen, now)
+                    let linked = store::directory::save_accounts(conn, &profile, &seen, now)?;
+                    store::audit::record(
+                        conn,
+                        now,
+                        &store::audit::Actor::s2s_inbound(),
+                        "linkedin_accounts.synchronized",
+                        ("linkedin_user_profile", profile.as_str(), ""),
+                        None,
+                        Some(serde_json::json!({ "accounts": linked })),
+                    )
                 })
                 .await
                 .map_err(|error: StoreError| SyncError::from(error))
@@ -45,7 +54,7 @@ pub async fn run(ctx: SyncContext, lease: Lease, profile: ProfileId) -> Result<R
         Err(error) => Err(error),
     };
     match outcome {
-        Ok(_) => Ok(RunEnd {
+        Ok(()) => Ok(RunEnd {
             status: RunStatus::Succeeded,
             failure: None,
             next_in: Some(ctx.options.discovery_interval),

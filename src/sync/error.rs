@@ -23,6 +23,16 @@ pub enum SyncError {
         /// More about it; no personal data.
         detail: String,
     },
+    /// LinkedIn has closed an endpoint, so it was not asked.
+    #[error("{reason}: {detail}")]
+    Closed {
+        /// The limit that closed it.
+        reason: FailureReason,
+        /// Which endpoint and until when.
+        detail: String,
+        /// How long from now.
+        wait: Duration,
+    },
 }
 
 impl SyncError {
@@ -38,7 +48,7 @@ impl SyncError {
     #[must_use]
     pub fn reason(&self) -> FailureReason {
         match self {
-            Self::Found { reason, .. } => *reason,
+            Self::Found { reason, .. } | Self::Closed { reason, .. } => *reason,
             Self::Store(StoreError::LeaseLost) => FailureReason::LeaseLost,
             Self::Store(error) if error.is_transient() => FailureReason::DatabaseUnavailable,
             Self::Store(_) => FailureReason::InternalError,
@@ -66,7 +76,7 @@ impl SyncError {
     #[must_use]
     pub fn detail(&self) -> String {
         let text = match self {
-            Self::Found { detail, .. } => detail.clone(),
+            Self::Found { detail, .. } | Self::Closed { detail, .. } => detail.clone(),
             other => other.to_string(),
         };
         text.chars().take(300).collect()
@@ -77,6 +87,7 @@ impl SyncError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::LinkedIn(LinkedInError::RateLimited { retry_after, .. }) => *retry_after,
+            Self::Closed { wait, .. } => Some(*wait),
             _ => None,
         }
     }

@@ -45,6 +45,8 @@ pub struct Response {
     pub response_id: String,
     /// When the member submitted; the end of the window where LinkedIn left it out.
     pub submitted_at: DateTime<Utc>,
+    /// Whether LinkedIn told when.
+    pub is_dated: bool,
     /// LinkedIn's lead type; that of the stream where LinkedIn left it out.
     pub lead_type: LeadType,
     /// A test lead: from the list of test leads, or marked as one.
@@ -146,6 +148,7 @@ impl Response {
                     .submitted_at
                     .and_then(moment)
                     .unwrap_or(place.until),
+                is_dated: response.submitted_at.and_then(moment).is_some(),
                 lead_type: response
                     .lead_type
                     .as_deref()
@@ -188,6 +191,7 @@ impl Response {
                 Self {
                     response_id: element.id().map_or_else(nameless, |id| clean(&id)),
                     submitted_at: place.until,
+                    is_dated: false,
                     lead_type: place.lead_type,
                     is_test: place.is_test,
                     form: None,

@@ -1,17 +1,19 @@
 //! Reads one account: forms with their versions, campaigns, then the responses of every stream, window by window.
 //! Fetching the next page overlaps with saving the last batch; a batch and its cursor are one transaction.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::Ordering;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::mpsc;
 
 use super::authorized::Authorized;
 use super::intake::{self, Place, Response};
 use super::{SyncContext, SyncError, process};
 use crate::domain::account::{CampaignSyncStatus, FormSyncStatus, LeadType, OwnerType};
+use crate::domain::ids::RunId;
 use crate::domain::sync::{
     FailureReason, OpenWindow, RunStatus, StreamState, WindowPolicy, advance, is_last_page,
     next_attempt, open_window,
@@ -28,11 +30,15 @@ const FORM_PAGE: u32 = 500;
 const PAGE_LIMIT: usize = 2_000;
 /// Page roles that let a member read event leads (linkedin-api.md §3.4).
 const EVENT_ROLES: &[&str] = &["ADMINISTRATOR", "CONTENT_ADMINISTRATOR"];
+/// LinkedIn's clock is believed where it is ahead of ours by less than this: the history that is asked for is longer than
+/// LinkedIn's by more, so a wrong `Date` can never cut it short.
+const CLOCK_TOLERANCE: TimeDelta = TimeDelta::days(30);
+/// How often a page of one element may repeat the one before it: once is a new lead that pushed it along.
+const SINGLE_REPEATS: usize = 3;
 
 /// What a run found out.
 #[derive(Debug, Default)]
 struct Progress {
-    counts: RunCounts,
     succeeded: usize,
     streams_read: usize,
     failures: Vec<SyncError>,
@@ -62,6 +68,19 @@ impl Progress {
             }
         }
     }
+
+    /// Whether the profile's token is gone, so that LinkedIn need not be asked anything more.
+    fn is_without_token(&self) -> bool {
+        self.failures.iter().any(|failure| {
+            matches!(
+                failure.reason(),
+                FailureReason::TokenExpired
+                    | FailureReason::TokenRevoked
+                    | FailureReason::NotAuthorized
+                    | FailureReason::AppNotConfigured
+            )
+        })
+    }
 }
 
 /// One account in the hands of one run.
@@ -72,6 +91,10 @@ struct Puller {
     linkedin: Authorized,
     page_roles: Vec<String>,
     until: Instant,
+    /// LinkedIn's time, from its first answer.
+    linkedin_now: OnceLock<DateTime<Utc>>,
+    /// Form versions that this run tried to read: once is enough.
+    tried_versions: Mutex<HashSet<(i64, i64)>>,
 }
 
 /// Runs a claimed account and says how it ended. Failures are in the answer; the error is for what prevents even that.
@@ -94,6 +117,8 @@ pub async fn run(
             linkedin: Authorized::new(&ctx, profile.clone()).await?,
             page_roles: page_roles.clone(),
             until,
+            linkedin_now: OnceLock::new(),
+            tried_versions: Mutex::default(),
         };
         let progress = puller.everything().await?;
         let needs_another = progress.streams_read == 0
@@ -133,7 +158,17 @@ fn end(ctx: &SyncContext, account: &ClaimedAccount, progress: &Progress) -> RunE
         .iter()
         .map(|failure| wait(ctx, account, failure))
         .min();
-    let next_in = match soonest {
+    // "Fewer requests", without a time: the whole account slows down.
+    let slowed = progress
+        .failures
+        .iter()
+        .filter(|failure| {
+            failure.reason() == FailureReason::RateLimited && failure.retry_after().is_none()
+        })
+        .map(|failure| wait(ctx, account, failure))
+        .max();
+    let next_in = match slowed.or(soonest) {
+        Some(wait) if slowed.is_some() => wait,
         None if progress.is_unfinished => Duration::ZERO,
         None => ctx.options.interval,
         // Streams that can be read keep their rhythm; an account of which none can is not asked every few minutes.
@@ -176,7 +211,7 @@ impl Puller {
         };
         progress.states.form = state;
         progress.took(forms)?;
-        if self.campaigns_are_due() {
+        if self.campaigns_are_due() && !progress.is_without_token() {
             let campaigns = self.campaigns().await;
             progress.states.campaign = match &campaigns {
                 Ok(0) => Some(CampaignSyncStatus::NoActiveCampaignsAvailable),
@@ -185,8 +220,11 @@ impl Puller {
             };
             progress.took(campaigns)?;
         }
-        let waiting = self.waiting(&mut progress.counts).await;
-        progress.took(waiting)?;
+        // No part of what is read at LinkedIn: its success says nothing about the account.
+        if let Err(error) = self.waiting().await {
+            progress.took::<()>(Err(error))?;
+        }
+        let mut is_stream_forbidden = false;
         for lead_type in self.account.owner_type.lead_types() {
             if *lead_type == LeadType::Event
                 && !self
@@ -197,6 +235,13 @@ impl Puller {
                 continue;
             }
             for is_test in [false, true] {
+                if progress.is_without_token() {
+                    break;
+                }
+                if self.ctx.stopping.load(Ordering::SeqCst) {
+                    progress.is_unfinished = true;
+                    break;
+                }
                 let key = StreamKey {
                     account_id: self.account.id.clone(),
                     lead_type: *lead_type,
@@ -211,15 +256,17 @@ impl Puller {
                     }
                     Err(error) => {
                         let reason = error.reason();
-                        if is_forbidden(&error) {
-                            progress.states.form = Some(FormSyncStatus::Forbidden);
-                        }
+                        is_stream_forbidden |= is_forbidden(&error);
                         progress.took::<()>(Err(error))?;
                         self.write(move |conn| store::streams::save_failure(conn, &key, reason))
                             .await?;
                     }
                 }
             }
+        }
+        // One kind of lead that may not be read does not hide the others.
+        if is_stream_forbidden && progress.streams_read == 0 {
+            progress.states.form = Some(FormSyncStatus::Forbidden);
         }
         let (account, states, now) = (
             self.account.id.clone(),
@@ -265,7 +312,7 @@ impl Puller {
         let mut count = 0;
         let mut start: u32 = 0;
         for _ in 0..PAGE_LIMIT {
-            let page = self
+            let answer = self
                 .linkedin
                 .call("leadForms", {
                     let client = client.clone();
@@ -274,8 +321,11 @@ impl Puller {
                         async move { client.lead_forms(&token, owner, start, FORM_PAGE).await }
                     }
                 })
-                .await?
-                .value;
+                .await?;
+            if let Some(date) = answer.date {
+                self.linkedin_now.get_or_init(|| date);
+            }
+            let page = answer.value;
             let received = page.elements.len();
             let mut seen: Vec<SeenForm> = Vec::with_capacity(received);
             for element in &page.elements {
@@ -287,9 +337,7 @@ impl Puller {
                 }
             }
             count += received;
-            let (account, now) = (self.account.id.clone(), self.ctx.clock.now());
-            self.write(move |conn| store::directory::save_forms(conn, &account, &seen, now))
-                .await?;
+            self.save_forms(seen).await?;
             if is_last(&page, received, FORM_PAGE, start) {
                 return Ok(count);
             }
@@ -299,6 +347,30 @@ impl Puller {
             FailureReason::PageRepeated,
             "the list of forms does not end",
         ))
+    }
+
+    async fn save_forms(&self, seen: Vec<SeenForm>) -> Result<(), SyncError> {
+        let (account, name, now) = (
+            self.account.id.clone(),
+            self.account.name.clone(),
+            self.ctx.clock.now(),
+        );
+        self.write(move |conn| {
+            let new_versions = store::directory::save_forms(conn, &account, &seen, now)?;
+            if new_versions == 0 {
+                return Ok(());
+            }
+            store::audit::record(
+                conn,
+                now,
+                &store::audit::Actor::s2s_inbound(),
+                "lead_forms.synchronized",
+                ("linkedin_account", account.as_str(), &name),
+                None,
+                Some(serde_json::json!({ "new_versions": new_versions })),
+            )
+        })
+        .await
     }
 
     fn campaigns_are_due(&self) -> bool {
@@ -368,10 +440,25 @@ impl Puller {
         )
         .await?;
         let count = campaigns.len();
-        let (account, now) = (self.account.id.clone(), self.ctx.clock.now());
+        let (account, name, now) = (
+            self.account.id.clone(),
+            self.account.name.clone(),
+            self.ctx.clock.now(),
+        );
         self.write(move |conn| {
             store::directory::save_campaigns(conn, &account, &campaigns, now)?;
-            store::directory::save_creatives(conn, &account, &creatives, now)
+            store::directory::save_creatives(conn, &account, &creatives, now)?;
+            store::audit::record(
+                conn,
+                now,
+                &store::audit::Actor::s2s_inbound(),
+                "campaigns.synchronized",
+                ("linkedin_account", account.as_str(), &name),
+                None,
+                Some(serde_json::json!({
+                    "campaigns": campaigns.len(), "creatives": creatives.len(),
+                })),
+            )
         })
         .await?;
         Ok(count)
@@ -414,12 +501,13 @@ impl Puller {
             account_name: self.account.name.clone(),
             attempts: self.ctx.options.submission_attempts,
             now: self.ctx.clock.now(),
+            retries: false,
             parks: None,
         }
     }
 
     /// Decides about submissions that wait: their form version was unknown, or a person asked to try again.
-    async fn waiting(&self, counts: &mut RunCounts) -> Result<(), SyncError> {
+    async fn waiting(&self) -> Result<(), SyncError> {
         let limit = i64::try_from(self.ctx.options.batch_size).unwrap_or(1_000);
         for _ in 0..PAGE_LIMIT {
             let (account, attempts) = (
@@ -449,24 +537,62 @@ impl Puller {
                 })
                 .collect();
             self.learn_versions(&responses).await?;
-            let batch = self.batch();
-            let run = self.lease.run_id.clone();
-            let done = self
-                .write(move |conn| {
-                    let mut done = process::run(conn, &batch, responses)?;
-                    done.submissions_new = 0;
-                    done.submissions_known = 0;
-                    store::leases::add_counts(conn, &run, done)?;
-                    Ok(done)
-                })
-                .await?;
-            *counts += done;
+            let done = self.decide_waiting(responses).await?;
             // Those that go on waiting are looked at again in the next run, not in a circle.
             if received < self.ctx.options.batch_size || done == RunCounts::default() {
                 return Ok(());
             }
         }
         Ok(())
+    }
+
+    /// Decides about stored responses; one that the database refuses is parked by itself, and the others go on.
+    async fn decide_waiting(&self, responses: Vec<Response>) -> Result<RunCounts, SyncError> {
+        let again = process::Batch {
+            retries: true,
+            ..self.batch()
+        };
+        let whole = self
+            .decide_together(again.clone(), responses.clone())
+            .await;
+        let Err(SyncError::Store(refused)) = whole else {
+            return whole;
+        };
+        if !is_refusal(&refused) {
+            return Err(refused.into());
+        }
+        let mut counts = RunCounts::default();
+        for response in responses {
+            let one = vec![response];
+            counts += match self.decide_together(again.clone(), one.clone()).await {
+                Err(SyncError::Store(refused)) if is_refusal(&refused) => {
+                    let parked = process::Batch {
+                        parks: Some(refused.to_string()),
+                        ..again.clone()
+                    };
+                    self.decide_together(parked, one).await?
+                }
+                other => other?,
+            };
+        }
+        Ok(counts)
+    }
+
+    async fn decide_together(
+        &self,
+        batch: process::Batch,
+        responses: Vec<Response>,
+    ) -> Result<RunCounts, SyncError> {
+        let (run, account_name) = (self.lease.run_id.clone(), self.account.name.clone());
+        self.write(move |conn| {
+            let mut done = process::run(conn, &batch, responses)?;
+            done.submissions_new = 0;
+            done.submissions_known = 0;
+            store::leases::add_counts(conn, &run, done)?;
+            record_synchronized(conn, &batch, &run, &account_name, done)?;
+            Ok(done)
+        })
+        .await
     }
 
     /// Makes sure that the versions which these responses answered are known: LinkedIn's list has only the current one
@@ -491,6 +617,14 @@ impl Puller {
             .read(move |conn| store::directory::known_versions(conn, &forms))
             .await?;
         for version in named.iter().filter(|version| !known.contains(version)) {
+            let is_new = self
+                .tried_versions
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(*version);
+            if !is_new {
+                continue;
+            }
             let Some(example) = responses
                 .iter()
                 .find(|response| response.form == Some(*version))
@@ -498,13 +632,7 @@ impl Puller {
                 continue;
             };
             match self.version_of(&example.response_id, *version).await {
-                Ok(Some(seen)) => {
-                    let (account, now) = (self.account.id.clone(), self.ctx.clock.now());
-                    self.write(move |conn| {
-                        store::directory::save_forms(conn, &account, &[seen], now)
-                    })
-                    .await?;
-                }
+                Ok(Some(seen)) => self.save_forms(vec![seen]).await?,
                 Ok(None) => {}
                 // The responses are stored all the same and wait for their version.
                 Err(error) => {
@@ -565,7 +693,14 @@ impl Puller {
                 .read(move |conn| store::streams::find(conn, &key))
                 .await?
         };
-        let window = open_window(&state, self.ctx.clock.now(), None, &policy);
+        let now = self.ctx.clock.now();
+        // LinkedIn's clock may be ahead of ours: what it has stored already is not left for later.
+        let linkedin_now = self
+            .linkedin_now
+            .get()
+            .copied()
+            .filter(|date| *date > now && *date - now < CLOCK_TOLERANCE);
+        let window = open_window(&state, now, linkedin_now, &policy);
         let (sender, receiver) = mpsc::channel(2);
         // Both sides run in this task: fetching goes on while a batch is saved on its blocking thread.
         let (fetched, saved) = tokio::join!(
@@ -574,7 +709,15 @@ impl Puller {
         );
         // A failed save ends the fetching, so its error comes first.
         let finished = saved?;
-        fetched?;
+        if let Err(error) = fetched {
+            // Offsets of a server that repeats itself are worth nothing: the window is read again from its first page.
+            if error.reason() == FailureReason::PageRepeated {
+                let key = key.clone();
+                self.write(move |conn| store::streams::restart_window(conn, &key))
+                    .await?;
+            }
+            return Err(error);
+        }
         Ok(finished)
     }
 
@@ -587,7 +730,8 @@ impl Puller {
         let client = self.ctx.linkedin.clone();
         let owner = self.owner();
         let mut window = window;
-        let mut first_of_last_page: Option<(String, usize)> = None;
+        let mut last_page: Vec<String> = Vec::new();
+        let mut repeats = 0;
         loop {
             let wanted = ResponsesQuery {
                 owner,
@@ -608,14 +752,6 @@ impl Puller {
                     }
                 })
                 .await?;
-            // LinkedIn's clock may be ahead of ours: what it has stored already is not left for later.
-            if window.offset == 0
-                && let Some(date) = answer.date
-                && date > window.end
-                && date - window.end < chrono::TimeDelta::hours(1)
-            {
-                window.end = date;
-            }
             let page = answer.value;
             let received = page.elements.len();
             let is_last = is_last(&page, received, self.ctx.options.page_size, wanted.start);
@@ -630,16 +766,22 @@ impl Puller {
                 .map(|element| Response::read(element, place))
                 .collect();
             // A server that ignores the offset would be asked for ever.
-            let first = responses
-                .first()
-                .map(|response| (response.response_id.clone(), received));
-            if received > 1 && first == first_of_last_page {
+            let ids: Vec<String> = responses
+                .iter()
+                .map(|response| response.response_id.clone())
+                .collect();
+            repeats = if received > 0 && ids == last_page {
+                repeats + 1
+            } else {
+                0
+            };
+            if repeats >= if received > 1 { 1 } else { SINGLE_REPEATS } {
                 return Err(SyncError::found(
                     FailureReason::PageRepeated,
                     format!("the page from {} on is the page before it", window.offset),
                 ));
             }
-            first_of_last_page = first;
+            last_page = ids;
             self.learn_versions(&responses).await?;
             window.offset += i64::try_from(received).unwrap_or(i64::MAX);
             let fetched = Fetched {
@@ -683,8 +825,12 @@ impl Puller {
                 }
             }
             counts.responses = i64::try_from(responses.len()).unwrap_or(i64::MAX);
-            let seen: Option<DateTime<Utc>> =
-                responses.iter().map(|response| response.submitted_at).max();
+            // Only LinkedIn's own dates move the watermark, never the one that stands in for a missing one.
+            let seen: Option<DateTime<Utc>> = responses
+                .iter()
+                .filter(|response| response.is_dated)
+                .map(|response| response.submitted_at)
+                .max();
             window.end = latest.0;
             window.offset = latest.1;
             window.touched_at = self.ctx.clock.now();
@@ -766,27 +912,41 @@ impl Puller {
             counts += process::run(conn, &batch, responses)?;
             store::streams::save(conn, &key, &state, None)?;
             store::leases::add_counts(conn, &run, counts)?;
-            if counts.submissions_new > 0 || counts.leads_created > 0 || counts.leads_updated > 0 {
-                let after = serde_json::json!({
-                    "sync_run": run.as_str(),
-                    "submissions": counts.submissions_new,
-                    "leads_created": counts.leads_created,
-                    "leads_updated": counts.leads_updated,
-                });
-                store::audit::record(
-                    conn,
-                    batch.now,
-                    &store::audit::Actor::s2s_inbound(),
-                    "form_submissions.synchronized",
-                    ("linkedin_account", batch.account_id.as_str(), &account_name),
-                    None,
-                    Some(after),
-                )?;
-            }
-            Ok(())
+            record_synchronized(conn, &batch, &run, &account_name, counts)
         })
         .await
     }
+}
+
+/// The audit entry of a batch that wrote anything, under the identity of the sync.
+fn record_synchronized(
+    conn: &mut store::AnyConn,
+    batch: &process::Batch,
+    run: &RunId,
+    account_name: &str,
+    counts: RunCounts,
+) -> Result<(), StoreError> {
+    let decided = counts.leads_created
+        + counts.leads_updated
+        + counts.match_failed
+        + counts.processing_failed;
+    if counts.submissions_new + decided == 0 {
+        return Ok(());
+    }
+    store::audit::record(
+        conn,
+        batch.now,
+        &store::audit::Actor::s2s_inbound(),
+        "form_submissions.synchronized",
+        ("linkedin_account", batch.account_id.as_str(), account_name),
+        None,
+        Some(serde_json::json!({
+            "sync_run": run.as_str(),
+            "submissions": counts.submissions_new,
+            "leads_created": counts.leads_created,
+            "leads_updated": counts.leads_updated,
+        })),
+    )
 }
 
 /// Whether the database refused the content, in contrast to being away.

@@ -18,6 +18,7 @@ CREATE TABLE endpoint_blocks (
     endpoint TEXT NOT NULL,
     profile_id TEXT NOT NULL,
     blocked_until TIMESTAMP NOT NULL,
+    reason TEXT NOT NULL CHECK (reason IN ('daily_limit_reached', 'rate_limited')),
     PRIMARY KEY (endpoint, profile_id)
 );
 

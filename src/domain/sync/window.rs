@@ -80,9 +80,10 @@ pub fn open_window(
     }
     let end = linkedin_now.unwrap_or(now);
     let earliest = end - policy.retention;
+    // A sweep that ended in the future was dated by a clock that ran ahead: it says nothing about when the next is due.
     let sweep_is_due = state
         .last_sweep_at
-        .is_none_or(|last| end - last >= policy.sweep_every);
+        .is_none_or(|last| end - last >= policy.sweep_every || last - end >= policy.sweep_every);
     let start = match state.watermark {
         Some(watermark) if !sweep_is_due => watermark.min(end) - policy.overlap,
         _ => earliest,

@@ -38,6 +38,9 @@ pub struct Batch {
     pub attempts: i64,
     /// The time.
     pub now: DateTime<Utc>,
+    /// Decide again about stored responses that wait. A page that holds them leaves that to the start of a run, so that
+    /// a run counts one attempt.
+    pub retries: bool,
     /// Store the responses without deciding about them, for this reason: deciding about one of them failed before.
     pub parks: Option<String>,
 }
@@ -53,7 +56,10 @@ struct Item {
 /// What LinkedIn says of a response, without the order of its answers, which changes from call to call.
 fn content_hash(response: &Response) -> Vec<u8> {
     let Ok((answers, consents)) = &response.answers else {
-        return response.content_hash.clone();
+        return match serde_json::from_slice(&response.raw) {
+            Ok(value) => Sha256::digest(unordered(&value)).to_vec(),
+            Err(_) => response.content_hash.clone(),
+        };
     };
     let mut parts: Vec<String> = answers
         .iter()
@@ -66,7 +72,13 @@ fn content_hash(response: &Response) -> Vec<u8> {
     );
     parts.sort_unstable();
     let mut hash = Sha256::new();
-    hash.update(response.submitted_at.timestamp_millis().to_be_bytes());
+    // A date that only stands in for a missing one differs from window to window.
+    let submitted_at = response.is_dated.then_some(response.submitted_at);
+    hash.update(
+        submitted_at
+            .map_or(0, |at| at.timestamp_millis())
+            .to_be_bytes(),
+    );
     let (form, version) = response.form.unwrap_or_default();
     hash.update(form.to_be_bytes());
     hash.update(version.to_be_bytes());
@@ -77,10 +89,31 @@ fn content_hash(response: &Response) -> Vec<u8> {
     hash.finalize().to_vec()
 }
 
+/// JSON as text that does not depend on the order in which a list came.
+fn unordered(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Array(items) => {
+            let mut items: Vec<String> = items.iter().map(unordered).collect();
+            items.sort_unstable();
+            format!("[{}]", items.join(","))
+        }
+        serde_json::Value::Object(members) => {
+            let mut members: Vec<String> = members
+                .iter()
+                .map(|(name, value)| format!("{name:?}:{}", unordered(value)))
+                .collect();
+            members.sort_unstable();
+            format!("{{{}}}", members.join(","))
+        }
+        other => other.to_string(),
+    }
+}
+
 /// The responses that need a decision: new ones, ones that LinkedIn sent with other content, ones that wait. Oldest first.
 fn undecided(
     conn: &mut AnyConn,
     responses: Vec<Response>,
+    retries: bool,
     counts: &mut RunCounts,
 ) -> Result<Vec<Item>, StoreError> {
     // The same response may stand on two pages of one batch.
@@ -97,7 +130,7 @@ fn undecided(
         match &known {
             Some(known)
                 if known.content_hash == hash
-                    && known.processing_state != ProcessingState::Unprocessed =>
+                    && (known.processing_state != ProcessingState::Unprocessed || !retries) =>
             {
                 counts.submissions_known += 1;
                 continue;
@@ -151,7 +184,7 @@ pub fn run(
     responses: Vec<Response>,
 ) -> Result<RunCounts, StoreError> {
     let mut counts = RunCounts::default();
-    let items = undecided(conn, responses, &mut counts)?;
+    let items = undecided(conn, responses, batch.retries, &mut counts)?;
     if items.is_empty() {
         return Ok(counts);
     }
