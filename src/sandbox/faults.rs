@@ -66,6 +66,8 @@ pub enum FaultKind {
     DupItems,
     /// The page in reverse order.
     ReverseItems,
+    /// Every page is the first one, whatever offset was asked for.
+    RepeatPage,
     /// Every page but the first begins one element early.
     ShiftPage,
     /// One element is left out of the page.

@@ -356,13 +356,10 @@ pub(super) fn responses(call: &Call<'_>) -> Outcome {
     let (total, elements) = {
         let history = call.sandbox.history();
         let window = history.window(wanted);
-        let shifted = call
-            .fault
-            .is_some_and(|fault| fault.kind == FaultKind::ShiftPage);
-        let from = if shifted {
-            start.saturating_sub(1)
-        } else {
-            start
+        let from = match call.fault.map(|fault| fault.kind) {
+            Some(FaultKind::ShiftPage) => start.saturating_sub(1),
+            Some(FaultKind::RepeatPage) => 0,
+            _ => start,
         };
         let page = window.page(from, count, call.sandbox.settings().newest_first);
         let elements: Vec<Vec<u8>> = page

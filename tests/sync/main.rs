@@ -1,0 +1,19 @@
+//! The sync against LinkedIn's sandbox over real HTTP: what it stores, what it survives, what it never asks.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may panic"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod authorization;
+mod faults;
+mod history;
+mod leases;
+mod rules;
+mod stage;
+mod tokens;
