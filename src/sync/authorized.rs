@@ -486,10 +486,7 @@ impl Authorized {
         let Some(oauth) = &self.ctx.oauth else {
             return Err(error.into());
         };
-        let introspection = oauth
-            .introspect(&opened.token)
-            .await
-            .map_err(app_refused)?;
+        let introspection = oauth.introspect(&opened.token).await.map_err(app_refused)?;
         if introspection.active {
             return Err(SyncError::found(
                 FailureReason::PermissionMissing,

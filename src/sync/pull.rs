@@ -552,9 +552,7 @@ impl Puller {
             retries: true,
             ..self.batch()
         };
-        let whole = self
-            .decide_together(again.clone(), responses.clone())
-            .await;
+        let whole = self.decide_together(again.clone(), responses.clone()).await;
         let Err(SyncError::Store(refused)) = whole else {
             return whole;
         };
@@ -754,7 +752,7 @@ impl Puller {
                 .await?;
             let page = answer.value;
             let received = page.elements.len();
-            let is_last = is_last(&page, received, self.ctx.options.page_size, wanted.start);
+            let paging = page.paging.clone();
             let place = Place {
                 lead_type: key.lead_type,
                 is_test: key.is_test,
@@ -765,11 +763,20 @@ impl Puller {
                 .into_iter()
                 .map(|element| Response::read(element, place))
                 .collect();
-            // A server that ignores the offset would be asked for ever.
+            // LinkedIn counts each response once, also when a page holds it twice.
             let ids: Vec<String> = responses
                 .iter()
                 .map(|response| response.response_id.clone())
                 .collect();
+            let distinct = ids.iter().collect::<HashSet<_>>().len();
+            let is_last = is_last_page(
+                distinct,
+                i64::from(wanted.count),
+                paging.count,
+                window.offset,
+                paging.total,
+            );
+            // A server that ignores the offset would be asked for ever.
             repeats = if received > 0 && ids == last_page {
                 repeats + 1
             } else {
@@ -783,7 +790,7 @@ impl Puller {
             }
             last_page = ids;
             self.learn_versions(&responses).await?;
-            window.offset += i64::try_from(received).unwrap_or(i64::MAX);
+            window.offset += i64::try_from(distinct).unwrap_or(i64::MAX);
             let fetched = Fetched {
                 responses,
                 end: window.end,

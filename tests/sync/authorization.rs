@@ -131,7 +131,10 @@ async fn a_scope_that_the_app_lacks_is_named() {
     let error = complete(&stage, SESSION, query).await;
     match error {
         ConnectError::ScopeNotAuthorized { description, .. } => {
-            assert!(description.contains("r_marketing_leadgen_automation"), "{description}");
+            assert!(
+                description.contains("r_marketing_leadgen_automation"),
+                "{description}"
+            );
         }
         other => panic!("{other:?}"),
     }

@@ -18,7 +18,13 @@ async fn the_first_sync_takes_everything_and_the_second_one_nothing_new() {
     let before = stage.dump();
     stage.advance(TimeDelta::minutes(10));
     for step in stage.run_again().await {
-        assert!(!matches!(step, Step::Ran { status: RunStatus::Abandoned, .. }));
+        assert!(!matches!(
+            step,
+            Step::Ran {
+                status: RunStatus::Abandoned,
+                ..
+            }
+        ));
     }
     assert_eq!(stage.dump(), before);
     // Every kind of synced data was written under the identity of the sync.
@@ -65,7 +71,9 @@ async fn pages_in_either_order_with_odd_paging_lose_and_double_nothing() {
             let stage = Stage::with(40, small(), settings).await;
             stage.connect().await;
             if let Some(kind) = kind {
-                stage.sandbox.add_fault(Fault::new(kind).on(RESPONSES).times(12));
+                stage
+                    .sandbox
+                    .add_fault(Fault::new(kind).on(RESPONSES).times(12));
             }
             stage.run().await;
             stage.sandbox.clear_faults();
@@ -117,9 +125,11 @@ async fn a_clock_that_is_hours_behind_linkedins_hides_no_lead() {
 async fn a_server_that_repeats_a_page_is_told_and_nothing_is_skipped_afterwards() {
     let stage = Stage::connected(60).await;
     let account = stage.ad_account(0);
-    stage
-        .sandbox
-        .add_fault(Fault::new(FaultKind::RepeatPage).on(RESPONSES).owner(account));
+    stage.sandbox.add_fault(
+        Fault::new(FaultKind::RepeatPage)
+            .on(RESPONSES)
+            .owner(account),
+    );
     for _ in 0..3 {
         stage.run_again().await;
         assert_eq!(stage.reason_of(account).as_deref(), Some("page_repeated"));
@@ -146,7 +156,11 @@ async fn an_answer_is_read_with_the_version_of_the_form_that_it_answered() {
         .sandbox
         .forms()
         .into_iter()
-        .find(|form| form.questions.iter().any(|question| question.options.len() > 1))
+        .find(|form| {
+            form.questions
+                .iter()
+                .any(|question| question.options.len() > 1)
+        })
         .unwrap();
     let old = stage
         .sandbox

@@ -120,7 +120,7 @@ async fn a_reset_during_a_run_is_not_undone_by_it() {
             .sandbox
             .requests()
             .iter()
-            .any(|request| request.query.contains("start=28")),
+            .any(|request| request.query.contains("start=21")),
         "the whole history is read again"
     );
     stage.assert_complete();

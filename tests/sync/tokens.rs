@@ -123,12 +123,18 @@ async fn a_token_without_refresh_expires_without_hammering_and_is_authorised_aga
     assert_eq!(stage.number("SELECT count(*) FROM linkedin_tokens"), 0);
     stage.connect().await;
     assert_eq!(authorization(&stage), "authorized");
-    stage.sandbox.submit(&leadgen::sandbox::Submission::default());
+    stage
+        .sandbox
+        .submit(&leadgen::sandbox::Submission::default());
     stage.advance(TimeDelta::minutes(1));
     stage.run().await;
     stage.assert_complete();
     let after = stage.texts(watermarks);
-    assert!(before.iter().all(|mark| after.iter().any(|later| later >= mark)));
+    assert!(
+        before
+            .iter()
+            .all(|mark| after.iter().any(|later| later >= mark))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -141,7 +147,10 @@ async fn a_401_that_is_not_the_tokens_fault_keeps_the_token() {
         .add_fault(Fault::new(FaultKind::Unauthorized).owner(account));
     stage.run_again().await;
     assert_eq!(authorization(&stage), "authorized");
-    assert_eq!(stage.reason_of(account).as_deref(), Some("permission_missing"));
+    assert_eq!(
+        stage.reason_of(account).as_deref(),
+        Some("permission_missing")
+    );
     assert!(stage.asked("introspectToken") > 0);
     assert_eq!(stage.number("SELECT count(*) FROM linkedin_tokens"), 1);
 }
@@ -240,7 +249,11 @@ async fn no_token_is_in_the_database_in_clear() {
     for name in ["access_token", "refresh_token"] {
         for prefix in ["AQX", "AQW"] {
             let stored = stage.texts(&format!("SELECT {} FROM linkedin_tokens", column(name)));
-            assert!(stored.iter().all(|text| !text.contains(&hex(prefix)) || text.len() < 40));
+            assert!(
+                stored
+                    .iter()
+                    .all(|text| !text.contains(&hex(prefix)) || text.len() < 40)
+            );
             assert!(stored[0].len() > 400);
         }
     }
