@@ -186,7 +186,7 @@ impl Scheduler {
         }
     }
 
-    /// Works on everything that is due until nothing is; for the command line.
+    /// Works on everything that is due until nothing is, or the process is to end; for the command line.
     ///
     /// # Errors
     /// As [`Scheduler::run_due_once`].
@@ -196,6 +196,10 @@ impl Scheduler {
             match self.run_due_once(filter).await? {
                 Step::Idle => return Ok(steps),
                 step => steps.push(step),
+            }
+            // Runs that stop early stay due: there is nothing to wait for.
+            if self.ctx.stopping.load(Ordering::SeqCst) {
+                return Ok(steps);
             }
         }
     }

@@ -113,6 +113,7 @@ impl Installation {
                 clock: plan.clock,
                 sync: plan.sync,
                 connections: 6,
+                ..AppOptions::default()
             },
         )
         .unwrap();

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use leadgen::sandbox::{Fault, FaultKind, Submission};
+use leadgen::store::leases::ClaimFilter;
 use tokio::sync::watch;
 
 use crate::stage::{Stage, small};
@@ -210,7 +211,14 @@ async fn hanging_failing_and_forbidden_accounts_delay_no_other() {
     stage
         .database
         .execute("UPDATE linkedin_accounts SET lease_expires_at = '2020-01-01 00:00:00' WHERE lease_expires_at IS NOT NULL");
-    stage.run_again().await;
+    // The stopped process stays stopped; the next one goes on.
+    stage.make_due();
+    stage
+        .second_process()
+        .scheduler()
+        .run_until_idle(&ClaimFilter::default())
+        .await
+        .unwrap();
     stage.assert_complete();
     assert_eq!(
         stage.number("SELECT count(*) FROM sync_runs WHERE status = 'running'"),
