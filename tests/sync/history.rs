@@ -63,6 +63,19 @@ async fn pages_in_either_order_with_odd_paging_lose_and_double_nothing() {
             Some(FaultKind::MissingTotal),
             Some(FaultKind::MisleadingNext),
         ] {
+            // What an answer says about itself does not depend on the order.
+            let says_only = matches!(
+                kind,
+                Some(
+                    FaultKind::WrongTotal
+                        | FaultKind::NegativeTotal
+                        | FaultKind::MissingTotal
+                        | FaultKind::MisleadingNext
+                )
+            );
+            if says_only && !newest_first {
+                continue;
+            }
             let settings = Settings {
                 newest_first,
                 page_cap: 5,
