@@ -283,8 +283,8 @@ impl App {
         let scheduler = self.scheduler();
         let task = tokio::spawn(async move { scheduler.run_forever(stopped).await });
         terminated()
-            .await
-            .map_err(|error| StartError::Server(error.to_string()))?;
+            .map_err(|error| StartError::Server(error.to_string()))?
+            .await;
         // The receiver may be gone already; then there is nobody to stop.
         let _ = stop.send(true);
         if let Err(error) = task.await {
@@ -297,17 +297,18 @@ impl App {
     }
 }
 
-/// Waits for SIGTERM or SIGINT.
+/// Listens for SIGTERM and SIGINT from the call on; the future ends with the first of them.
 ///
 /// # Errors
 /// When signals cannot be listened to.
-pub async fn terminated() -> std::io::Result<()> {
+pub fn terminated() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }

@@ -36,6 +36,9 @@ pub async fn run(arguments: Arguments) -> Result<(), CommandError> {
             arguments.bind
         ))
     })?;
+    // Whoever reads the address may end us at once.
+    let ended =
+        crate::app::terminated().map_err(|error| CommandError::Failed(error.to_string()))?;
     say(&sandbox.base_url());
     say(&format!(
         "LEADGEN_LINKEDIN_OAUTH_URL={}",
@@ -44,9 +47,7 @@ pub async fn run(arguments: Arguments) -> Result<(), CommandError> {
     say(&format!("LEADGEN_LINKEDIN_API_URL={}", sandbox.api_url()));
     say(&format!("LEADGEN_LINKEDIN_CLIENT_ID={CLIENT_ID}"));
     say(&format!("LEADGEN_LINKEDIN_CLIENT_SECRET={CLIENT_SECRET}"));
-    crate::app::terminated()
-        .await
-        .map_err(|error| CommandError::Failed(error.to_string()))?;
+    ended.await;
     sandbox.stop();
     Ok(())
 }
