@@ -16,60 +16,42 @@ pub struct MenuGroup {
 pub struct MenuItem {
     /// What it says.
     pub label: &'static str,
+    /// The name of its drawing in `templates/components/icons.html`.
+    pub icon: &'static str,
     /// Where it leads.
     pub path: &'static str,
     /// Whether this page or one below it is open.
     pub is_current: bool,
 }
 
-/// Label, path, and what it takes to open it.
-type Line = (&'static str, &'static str, P);
+/// Label, path, drawing, and what it takes to open it.
+type Line = (&'static str, &'static str, &'static str, P);
 
+#[rustfmt::skip]
 const MENU: &[(&str, &[Line])] = &[
-    ("Sales", &[("Leads", "/leads", P::ViewLeads)]),
-    (
-        "LinkedIn Lead Gen Forms",
-        &[
-            (
-                "LinkedIn User Profile",
-                "/linkedin-user-profiles",
-                P::ViewProfiles,
-            ),
-            ("LinkedIn Accounts", "/linkedin-accounts", P::ViewAccounts),
-            ("Forms", "/forms", P::ViewForms),
-            ("Campaigns", "/campaigns", P::ViewAccounts),
-            ("Form Submissions", "/form-submissions", P::ViewSubmissions),
-            ("Sync Status", "/sync-status", P::ViewSyncStatus),
-        ],
-    ),
-    (
-        "Settings",
-        &[
-            (
-                "Lead Field Mappings",
-                "/settings/field-mappings",
-                P::ManageMappings,
-            ),
-            (
-                "Lead Matching Strategies",
-                "/settings/matching-strategies",
-                P::ManageStrategies,
-            ),
-            (
-                "Integration Configuration",
-                "/settings/integration-configuration",
-                P::ManageIntegration,
-            ),
-            (
-                "Assignment Rules",
-                "/settings/assignment-rules",
-                P::ManageIntegration,
-            ),
-            ("Users and roles", "/settings/users", P::ManageUsers),
-            ("Audit log", "/settings/audit-log", P::ViewAuditLog),
-            ("System", "/settings/system", P::ManageIntegration),
-        ],
-    ),
+    ("Sales", &[
+        ("Dashboard",                "/dashboard",                         "dashboard",     P::ViewLeads),
+        ("Leads",                    "/leads",                             "leads",         P::ViewLeads),
+    ]),
+    ("LinkedIn Lead Gen Forms", &[
+        ("LinkedIn User Profile",    "/linkedin-user-profiles",            "profile",       P::ViewProfiles),
+        ("LinkedIn Accounts",        "/linkedin-accounts",                 "account",       P::ViewAccounts),
+        ("Forms",                    "/forms",                             "form",          P::ViewForms),
+        ("Campaigns",                "/campaigns",                         "campaign",      P::ViewAccounts),
+        ("Form Submissions",         "/form-submissions",                  "submission",    P::ViewSubmissions),
+        ("Sync Status",              "/sync-status",                       "sync",          P::ViewSyncStatus),
+    ]),
+    ("Settings", &[
+        ("Setup checklist",          "/settings/setup",                    "setup",         P::ManageIntegration),
+        ("Lead Field Mappings",      "/settings/field-mappings",           "mapping",       P::ManageMappings),
+        ("Lead Matching Strategies", "/settings/matching-strategies",      "matching",      P::ManageStrategies),
+        ("Custom Fields",            "/settings/custom-fields",            "field",         P::ManageMappings),
+        ("Integration Configuration", "/settings/integration-configuration", "configuration", P::ManageIntegration),
+        ("Assignment Rules",         "/settings/assignment-rules",         "rule",          P::ManageIntegration),
+        ("Users and roles",          "/settings/users",                    "users",         P::ManageUsers),
+        ("Audit log",                "/settings/audit-log",                "audit",         P::ViewAuditLog),
+        ("System",                   "/settings/system",                   "system",        P::ManageIntegration),
+    ]),
 ];
 
 /// The menu of somebody with these roles, on the page at `path`. Only pages that exist are shown.
@@ -81,9 +63,10 @@ pub fn of(roles: &[Role], path: &str) -> Vec<MenuGroup> {
             label,
             items: items
                 .iter()
-                .filter(|(_, to, permission)| allows(roles, *permission) && known.contains(to))
-                .map(|(label, to, _)| MenuItem {
+                .filter(|(_, to, _, permission)| allows(roles, *permission) && known.contains(to))
+                .map(|(label, to, icon, _)| MenuItem {
                     label,
+                    icon,
                     path: to,
                     is_current: path == *to
                         || path

@@ -17,6 +17,30 @@ pub struct Pager {
     filter: Vec<(String, String)>,
 }
 
+/// A state of a list's rows, as a link that filters by it.
+#[derive(Debug, Clone)]
+pub struct StateTab {
+    /// What it says.
+    pub label: String,
+    /// How many rows, when counted; with a plus where the count is bounded.
+    pub count: Option<String>,
+    /// The list with this filter.
+    pub path: String,
+    /// Whether the list shows it.
+    pub is_current: bool,
+}
+
+/// A filter that is set, with the way to take it back.
+#[derive(Debug, Clone)]
+pub struct Chip {
+    /// Which filter.
+    pub name: &'static str,
+    /// What it is set to.
+    pub value: String,
+    /// The list without it.
+    pub path: String,
+}
+
 /// The last page that can be asked for: further back, narrow the filter.
 const LAST_PAGE: u32 = 2_000;
 

@@ -93,6 +93,20 @@ impl Shell {
         static_files::address(name)
     }
 
+    /// The first letters of the person's first and last name, for the sign beside it.
+    #[must_use]
+    pub fn initials(&self) -> String {
+        let name = self.user.as_ref().map_or("", |user| user.name.as_str());
+        let mut words = name.split_whitespace();
+        let first = words.next().and_then(|word| word.chars().next());
+        let last = words.next_back().and_then(|word| word.chars().next());
+        first
+            .into_iter()
+            .chain(last)
+            .flat_map(char::to_uppercase)
+            .collect()
+    }
+
     /// In which zone this person reads times.
     #[must_use]
     pub fn time_zone(&self) -> TimeZone {

@@ -27,3 +27,20 @@ window.addEventListener("pageshow", () => {
 
 // The summary of errors is what to read first.
 document.querySelector(".error-summary")?.focus();
+
+// On narrow screens a row of a table becomes a card, each cell with its heading; the roles keep it a table for screen readers.
+for (const table of document.querySelectorAll(".table-scroll > table")) {
+  const heads = table.tHead?.rows.length === 1 ? Array.from(table.tHead.rows[0].cells, (cell) => cell.textContent.trim()) : [];
+  if (heads.length === 0 || table.querySelector("tbody [colspan], tbody [rowspan]")) { continue; }
+  table.setAttribute("role", "table");
+  for (const part of table.querySelectorAll("thead, tbody")) { part.setAttribute("role", "rowgroup"); }
+  for (const row of table.rows) {
+    row.setAttribute("role", "row");
+    Array.from(row.cells).forEach((cell, at) => {
+      const isHead = row.parentElement === table.tHead;
+      cell.setAttribute("role", isHead ? "columnheader" : cell.tagName === "TH" ? "rowheader" : "cell");
+      if (!isHead) { cell.dataset.label = heads[at] ?? ""; }
+    });
+  }
+  table.classList.add("stacked");
+}
