@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::domain::access::Role;
 use crate::domain::ids::UserId;
+use crate::domain::preferences::Preferences;
 use crate::domain::time_zone::TimeZone;
 use crate::domain::users::{UserRuleError, check_email, check_name, check_roles};
 use crate::store::audit::{self, Actor};
@@ -74,6 +75,7 @@ pub fn add(
         password_hash: Some(new.password_hash),
         is_enabled: true,
         time_zone: new.time_zone,
+        preferences: Preferences::default(),
         roles,
         last_sign_in_at: None,
         created_at: now,

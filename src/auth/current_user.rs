@@ -11,6 +11,7 @@ use super::sessions::{SECRET, USER_ID, found_user};
 use super::signing::digest;
 use crate::domain::access::{Permission, Role, allows};
 use crate::domain::ids::UserId;
+use crate::domain::preferences::Preferences;
 use crate::domain::time_zone::TimeZone;
 
 /// The person who makes this request.
@@ -26,6 +27,8 @@ pub struct CurrentUser {
     pub roles: Vec<Role>,
     /// In which zone to show times.
     pub time_zone: TimeZone,
+    /// How the person likes the pages.
+    pub preferences: Preferences,
     /// Counts changes of the user record.
     pub lock_version: i64,
     session_secret: String,
@@ -63,6 +66,7 @@ impl CurrentUser {
             name: user.name,
             roles: user.roles,
             time_zone: user.time_zone,
+            preferences: user.preferences,
             lock_version: user.lock_version,
             session_secret,
         })

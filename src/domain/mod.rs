@@ -21,6 +21,7 @@ pub mod lead;
 pub mod matching;
 pub mod normalise;
 pub mod password;
+pub mod preferences;
 pub mod profile;
 pub mod strategy;
 pub mod submission;

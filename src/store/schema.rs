@@ -14,6 +14,8 @@ diesel::table! {
         created_at -> Timestamp,
         updated_at -> Timestamp,
         lock_version -> BigInt,
+        appearance -> Text,
+        has_shortcuts -> Bool,
     }
 }
 

@@ -11,6 +11,7 @@ use super::schema::{user_roles, users};
 use super::{AnyConn, StoreError};
 use crate::domain::access::Role;
 use crate::domain::ids::UserId;
+use crate::domain::preferences::Preferences;
 use crate::domain::time_zone::TimeZone;
 use crate::domain::users::{UserRoles, check_change};
 
@@ -31,6 +32,8 @@ pub struct User {
     pub is_enabled: bool,
     /// In which zone the person reads times.
     pub time_zone: TimeZone,
+    /// How the person likes the pages.
+    pub preferences: Preferences,
     /// Roles, sorted.
     pub roles: Vec<Role>,
     /// When the person signed in last.
@@ -69,6 +72,8 @@ struct UserRow {
     created_at: NaiveDateTime,
     updated_at: NaiveDateTime,
     lock_version: i64,
+    appearance: String,
+    has_shortcuts: bool,
 }
 
 impl UserRow {
@@ -85,6 +90,10 @@ impl UserRow {
         Ok(User {
             id: cells.word("id", &self.id)?,
             time_zone: cells.word("time_zone", &self.time_zone)?,
+            preferences: Preferences {
+                appearance: cells.word("appearance", &self.appearance)?,
+                has_shortcuts: self.has_shortcuts,
+            },
             email: self.email,
             email_key: self.email_key,
             name: self.name,
@@ -196,6 +205,8 @@ pub fn insert(conn: &mut AnyConn, user: &User) -> Result<(), StoreError> {
             created_at: user.created_at.naive_utc(),
             updated_at: user.updated_at.naive_utc(),
             lock_version: user.lock_version,
+            appearance: user.preferences.appearance.as_str().to_owned(),
+            has_shortcuts: user.preferences.has_shortcuts,
         })
         .execute(conn)?;
     write_roles(conn, user.id.as_str(), &user.roles)
@@ -288,6 +299,26 @@ pub fn set_profile(
         users::lock_version.eq(users::lock_version + 1),
     ))
     .execute(conn)?;
+    one_row(changed)
+}
+
+/// Sets how a person likes the pages. No rival of other changes: it takes no lock version and raises none.
+///
+/// # Errors
+/// `Stale` when the user is gone.
+pub fn set_preferences(
+    conn: &mut AnyConn,
+    now: DateTime<Utc>,
+    id: &UserId,
+    preferences: Preferences,
+) -> Result<(), StoreError> {
+    let changed = diesel::update(users::table.find(id.as_str()))
+        .set((
+            users::appearance.eq(preferences.appearance.as_str()),
+            users::has_shortcuts.eq(preferences.has_shortcuts),
+            users::updated_at.eq(now.naive_utc()),
+        ))
+        .execute(conn)?;
     one_row(changed)
 }
 

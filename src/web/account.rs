@@ -15,6 +15,7 @@ use super::{Answer, FieldErrors, Flash, Form, Path, Portal, Shell, WebError};
 use crate::auth::CurrentUser;
 use crate::auth::sessions::{self, Limits, Seen};
 use crate::domain::password;
+use crate::domain::preferences::{Appearance, Preferences};
 use crate::domain::time_zone::TimeZone;
 use crate::domain::users::check_name;
 use crate::store::audit::{self, Actor};
@@ -40,6 +41,13 @@ pub struct AccountForm {
     name: String,
     time_zone: String,
     lock_version: String,
+}
+
+/// How the person likes the pages.
+#[derive(Debug, Deserialize)]
+pub struct PreferencesForm {
+    appearance: String,
+    has_shortcuts: Option<String>,
 }
 
 /// A new password.
@@ -134,6 +142,58 @@ pub async fn update(
     Ok(shell
         .redirect("/account")
         .flash(Flash::success("Your account was saved.")))
+}
+
+/// POST /account/preferences
+///
+/// # Errors
+/// As the database.
+pub async fn set_preferences(
+    portal: Data<Portal>,
+    shell: Shell,
+    user: CurrentUser,
+    actor: Actor,
+    Form(form): Form<PreferencesForm>,
+) -> Answer {
+    let mut errors = FieldErrors::new();
+    let appearance = form.appearance.parse::<Appearance>();
+    let Some(appearance) = errors.check(
+        "appearance",
+        appearance.map_err(|_| "Choose one of the appearances."),
+    ) else {
+        let mut page = page(&portal, shell, user).await?;
+        page.errors = errors;
+        return page.shell.render(StatusCode::UNPROCESSABLE_ENTITY, &page);
+    };
+    let preferences = Preferences {
+        appearance,
+        has_shortcuts: form.has_shortcuts.is_some(),
+    };
+    let now = portal.clock.now();
+    portal
+        .store
+        .write(move |tx| {
+            users::set_preferences(tx, now, &user.id, preferences)?;
+            let state = |preferences: Preferences| {
+                Some(serde_json::json!({
+                    "appearance": preferences.appearance,
+                    "has_shortcuts": preferences.has_shortcuts,
+                }))
+            };
+            audit::record(
+                tx,
+                now,
+                &actor,
+                "account.updated",
+                ("user", user.id.as_str(), &user.name),
+                state(user.preferences),
+                state(preferences),
+            )
+        })
+        .await?;
+    Ok(shell
+        .redirect("/account")
+        .flash(Flash::success("Your choice was saved.")))
 }
 
 /// POST /account/password

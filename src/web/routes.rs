@@ -25,6 +25,7 @@ fn entries() -> Vec<Entry> {
 
         get ("/account",                            SignedIn,              account::show),
         post("/account",                            SignedIn,              account::update),
+        post("/account/preferences",                SignedIn,              account::set_preferences),
         post("/account/password",                   SignedIn,              account::change_password),
         post("/account/sessions/others/end",        SignedIn,              account::end_other_sessions),
         post("/account/sessions/{id}/end",          SignedIn,              account::end_session),

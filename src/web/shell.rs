@@ -14,6 +14,7 @@ use super::{WebError, static_files};
 use crate::auth::CurrentUser;
 use crate::auth::signing::Signer;
 use crate::domain::access::Permission;
+use crate::domain::preferences::Appearance;
 use crate::domain::time_zone::TimeZone;
 
 /// Marks an answer that is a page already; stands in the response's extensions.
@@ -105,6 +106,23 @@ impl Shell {
             .chain(last)
             .flat_map(char::to_uppercase)
             .collect()
+    }
+
+    /// The colours that this person chose: system, light or dark.
+    #[must_use]
+    pub fn appearance(&self) -> &'static str {
+        self.user
+            .as_ref()
+            .map_or(Appearance::System, |user| user.preferences.appearance)
+            .as_str()
+    }
+
+    /// Whether single keys do something for this person.
+    #[must_use]
+    pub fn has_shortcuts(&self) -> bool {
+        self.user
+            .as_ref()
+            .is_some_and(|user| user.preferences.has_shortcuts)
     }
 
     /// In which zone this person reads times.

@@ -259,3 +259,41 @@ async fn somebody_sees_and_ends_own_sessions_only() {
     }
     foreign.get("/account").await.expect(200);
 }
+
+#[tokio::test]
+async fn appearance_and_shortcuts_are_a_persons_own_choice() {
+    let portal = TestPortal::start().await;
+    portal.add(a_user().email("ada@example.com").name("Ada"));
+    portal.add(a_user().email("sam@example.com").name("Sam"));
+    let browser = portal.sign_in("ada@example.com").await;
+    let page = browser.get("/account").await.expect(200);
+    assert!(page.body.contains("data-appearance=\"system\""));
+    assert!(page.body.contains("data-shortcuts"));
+    let fields = [("appearance", Some("dark")), ("has_shortcuts", None)];
+    let page = browser
+        .submit(&page, "Save choice", &fields)
+        .await
+        .expect(303);
+    let page = browser.follow(page).await.expect(200);
+    assert!(page.body.contains("data-appearance=\"dark\""));
+    assert!(!page.body.contains("data-shortcuts"));
+    let other = portal.sign_in("sam@example.com").await;
+    let page = other.get("/account").await.expect(200);
+    assert!(page.body.contains("data-appearance=\"system\""));
+}
+
+#[tokio::test]
+async fn an_unknown_appearance_is_refused_at_the_field() {
+    let portal = TestPortal::start().await;
+    portal.add(a_user().email("ada@example.com").name("Ada"));
+    let browser = portal.sign_in("ada@example.com").await;
+    for value in hostile() {
+        let page = browser.get("/account").await.expect(200);
+        let fields = [("appearance", Some(value.as_str()))];
+        browser
+            .submit(&page, "Save choice", &fields)
+            .await
+            .expect(422)
+            .expect_text("Choose one of the appearances.");
+    }
+}

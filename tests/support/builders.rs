@@ -99,6 +99,7 @@ impl UserBuilder {
             password_hash: self.password_hash.map(SecretString::from),
             is_enabled: self.is_enabled,
             time_zone: self.time_zone,
+            preferences: leadgen::domain::preferences::Preferences::default(),
             roles: self.roles,
             last_sign_in_at: None,
             created_at: a_moment(),

@@ -49,6 +49,7 @@ pub fn a_user(conn: &mut AnyConn, name: &str, roles: &[Role]) -> UserId {
             password_hash: None,
             is_enabled: true,
             time_zone: TimeZone::default(),
+            preferences: leadgen::domain::preferences::Preferences::default(),
             roles: roles.to_vec(),
             last_sign_in_at: None,
             created_at: day(),
