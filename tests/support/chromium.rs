@@ -314,6 +314,22 @@ impl Chromium {
         std::fs::write(folder.join(format!("{name}.png")), picture).unwrap();
     }
 
+    /// Gives Chromium a command of its DevTools protocol, such as another width or theme.
+    pub async fn cdp(&self, command: &str, parameters: serde_json::Value) {
+        super::install_crypto_provider();
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let answer = http
+            .post(format!(
+                "{}/session/{}/goog/cdp/execute",
+                self.address, self.session
+            ))
+            .json(&json!({ "cmd": command, "params": parameters }))
+            .send()
+            .await
+            .unwrap();
+        assert!(answer.status().is_success(), "{command}");
+    }
+
     /// What the browser complained about since the last time: blocked scripts, styles and forms, missing files, errors.
     pub async fn complaints(&self) -> Vec<String> {
         super::install_crypto_provider();

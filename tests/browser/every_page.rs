@@ -1,0 +1,255 @@
+//! Every page of the route table, with LinkedIn's hostile data in it: no accessibility violation that axe finds, in light
+//! and dark; valid HTML; no sideways scrolling at 320 px; nothing blocked by the content security policy.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use actix_web::http::Method;
+use leadgen::domain::access::Role;
+use leadgen::web::access::Access;
+use leadgen::web::routes::table;
+use serde_json::{Value, json};
+
+use crate::support::browserlike::Browserlike;
+use crate::support::chromium::Chromium;
+use crate::support::installation::{Installation, PASSWORD};
+
+const ADMINISTRATOR: &str = "ada@example.com";
+
+/// Which record stands for the variable of a path, by the part of the path before it.
+const RECORDS: &[(&str, &str)] = &[
+    (
+        "/leads/",
+        // Several submissions, so that there is much to see.
+        "SELECT lead_id FROM lead_origins ORDER BY submission_count DESC, lead_id LIMIT 1",
+    ),
+    (
+        "/linkedin-user-profiles/",
+        "SELECT id FROM linkedin_user_profiles ORDER BY authorization_status LIMIT 1",
+    ),
+    (
+        "/linkedin-accounts/",
+        "SELECT account_id FROM form_submissions GROUP BY account_id ORDER BY count(*) DESC LIMIT 1",
+    ),
+    (
+        "/forms/",
+        "SELECT form_id FROM lead_form_versions GROUP BY form_id ORDER BY count(*) DESC LIMIT 1",
+    ),
+    (
+        "/form-submissions/",
+        "SELECT id FROM form_submissions WHERE matching_status = 'updated_existing_lead' LIMIT 1",
+    ),
+    (
+        "/sync-status/runs/",
+        "SELECT id FROM sync_runs WHERE status <> 'succeeded' LIMIT 1",
+    ),
+    ("/settings/users/", "SELECT id FROM users LIMIT 1"),
+    (
+        "/settings/field-mappings/",
+        "SELECT id FROM field_mappings LIMIT 1",
+    ),
+    (
+        "/settings/matching-strategies/",
+        "SELECT id FROM matching_strategies LIMIT 1",
+    ),
+];
+
+fn tools() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/node_modules");
+    assert!(
+        folder.join("axe-core/axe.min.js").is_file() && folder.join(".bin/html-validate").exists(),
+        "axe-core and html-validate are not installed: run tests/run, it installs them"
+    );
+    folder
+}
+
+/// The path with a real record in place of its variable; `None` when there is no such record.
+fn concrete(installation: &Installation, pattern: &str) -> Option<String> {
+    let Some((before, rest)) = pattern.split_once('{') else {
+        return Some(pattern.to_owned());
+    };
+    let after = rest.split_once('}').unwrap().1;
+    assert!(!after.contains('{'), "one variable a path: {pattern}");
+    let query = RECORDS
+        .iter()
+        .find(|(prefix, _)| *prefix == before)
+        .unwrap_or_else(|| panic!("say in RECORDS which record stands in {pattern}"))
+        .1;
+    let id = installation.database.texts(query).into_iter().next()?;
+    Some(format!("{before}{id}{after}"))
+}
+
+/// The pages of the table that are HTML for an Administrator, with what they hold.
+async fn pages(installation: &Installation, visitor: &Browserlike) -> Vec<(String, String)> {
+    let mut pages = Vec::new();
+    for line in table() {
+        if line.method != Method::GET || line.access == Access::Public {
+            continue;
+        }
+        let Some(path) = concrete(installation, line.path) else {
+            continue;
+        };
+        // A stream has no end to wait for.
+        if path.ends_with("/events") {
+            continue;
+        }
+        let page = visitor.get(&path).await;
+        assert!(page.status < 500, "{path}: {}", page.status);
+        if page.is_html() {
+            assert!(
+                !page.body.is_empty(),
+                "{path} answers {} with an empty page",
+                page.status
+            );
+            pages.push((path, page.body));
+        }
+    }
+    pages
+}
+
+async fn sign_in(installation: &Installation) -> Browserlike {
+    let visitor = installation.browser();
+    let page = visitor.get("/sign-in").await.expect(200);
+    let fields = [("email", Some(ADMINISTRATOR)), ("password", Some(PASSWORD))];
+    visitor.submit(&page, "Sign in", &fields).await.expect(303);
+    visitor
+}
+
+/// A portal that has synchronised everything the sandbox holds, its hostile texts included.
+async fn full_installation() -> Installation {
+    let mut installation = Installation::new().await;
+    installation.connect("Northwind <b>ads</b> & “co”").await;
+    installation.sync().await;
+    installation.add_person(
+        ADMINISTRATOR,
+        "Ada <script>alert(1)</script> \u{202e}rotartsinimdA",
+        &[Role::Administrator],
+    );
+    installation.serve(false);
+    installation
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_page_is_valid_html() {
+    let tools = tools();
+    let installation = full_installation().await;
+    let visitor = sign_in(&installation).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut names = Vec::new();
+    let stranger = installation.browser().get("/sign-in").await.expect(200);
+    let missing = visitor.get("/no-such-page").await.expect(404);
+    let mut all = pages(&installation, &visitor).await;
+    all.push(("/sign-in".to_owned(), stranger.body));
+    all.push(("/no-such-page".to_owned(), missing.body));
+    for (at, (path, body)) in all.iter().enumerate() {
+        let file = format!("{at:03}.html");
+        std::fs::write(folder.path().join(&file), body).unwrap();
+        names.push((file, path));
+    }
+    let output = Command::new(tools.join(".bin/html-validate"))
+        .args([
+            "--config",
+            "tests/browser/.htmlvalidate.json",
+            "--formatter",
+            "text",
+        ])
+        .arg(folder.path().join("*.html"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let mut said = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    for (file, path) in names {
+        said = said.replace(&folder.path().join(&file).display().to_string(), path);
+    }
+    assert!(output.status.success(), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn axe_finds_nothing_on_any_page_and_nothing_scrolls_sideways() {
+    let axe = std::fs::read_to_string(tools().join("axe-core/axe.min.js")).unwrap();
+    let installation = full_installation().await;
+    let visitor = sign_in(&installation).await;
+    let paths: Vec<String> = pages(&installation, &visitor)
+        .await
+        .into_iter()
+        .map(|(path, _)| path)
+        .collect();
+    let browser = Chromium::start(&installation.address()).await;
+    browser.open("/sign-in").await;
+    let mut found = check(&browser, &axe, "/sign-in").await;
+    browser.open("/").await;
+    browser.fill("E-mail address", ADMINISTRATOR).await;
+    browser.fill("Password", PASSWORD).await;
+    browser.click("Sign in").await;
+    browser.expect("Sign out").await;
+    for path in &paths {
+        browser.open(path).await;
+        found.extend(check(&browser, &axe, path).await);
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    let complaints: Vec<String> = browser
+        .complaints()
+        .await
+        .into_iter()
+        // A record that is asked for in a state that the page is not for.
+        .filter(|complaint| !complaint.contains("the server responded with a status of 4"))
+        .collect();
+    assert_eq!(complaints, Vec::<String>::new());
+}
+
+/// What is wrong with the page that is open: in both themes, and at 320 px.
+async fn check(browser: &Chromium, axe: &str, path: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (theme, width) in [("light", 1280), ("dark", 1280), ("light", 320)] {
+        browser
+            .cdp(
+                "Emulation.setEmulatedMedia",
+                json!({ "features": [
+                    { "name": "prefers-color-scheme", "value": theme },
+                    // A transition would be measured in the middle.
+                    { "name": "prefers-reduced-motion", "value": "reduce" },
+                ] }),
+            )
+            .await;
+        browser
+            .cdp(
+                "Emulation.setDeviceMetricsOverride",
+                json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false }),
+            )
+            .await;
+        if width == 320 {
+            let wide = browser
+                .measure("return document.documentElement.scrollWidth")
+                .await;
+            if wide.as_i64().is_none_or(|wide| wide > 320) {
+                found.push(format!("{path} is {wide} px wide at 320 px"));
+            }
+        }
+        let script = format!(
+            "{axe}\nconst done = arguments[arguments.length - 1];\
+             axe.run(document, {{ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }})\
+             .then((result) => done(result.violations.map((one) => ({{ id: one.id, help: one.help, nodes: one.nodes.slice(0, 3).map((node) => node.html + ' | ' + node.failureSummary) }}))), (error) => done([{{ id: 'axe', help: String(error), nodes: [] }}]));"
+        );
+        let violations = browser
+            .client()
+            .execute_async(&script, Vec::new())
+            .await
+            .unwrap();
+        for violation in violations.as_array().expect("a list") {
+            let nodes: Vec<&str> = violation["nodes"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .collect();
+            found.push(format!(
+                "{path} ({theme}, {width} px): {} {}\n    {}",
+                violation["id"],
+                violation["help"],
+                nodes.join("\n    ")
+            ));
+        }
+    }
+    found
+}
