@@ -11,4 +11,6 @@
 mod support;
 
 mod every_page;
+mod keyboard;
 mod walk;
+mod without_scripts;

@@ -44,6 +44,15 @@ fn installed(variable: &str, names: &[&str]) -> PathBuf {
 impl Chromium {
     /// Starts ChromeDriver on a free port and a browser. Paths are relative to `base`.
     pub async fn start(base: &str) -> Self {
+        Self::start_with(base, true).await
+    }
+
+    /// A browser whose user has switched JavaScript off.
+    pub async fn start_without_scripts(base: &str) -> Self {
+        Self::start_with(base, false).await
+    }
+
+    async fn start_with(base: &str, has_scripts: bool) -> Self {
         let browser = installed(
             "LEADGEN_TEST_CHROMIUM",
             &["chromium", "chromium-browser", "google-chrome"],
@@ -90,7 +99,12 @@ impl Chromium {
         let mut capabilities = Capabilities::new();
         capabilities.insert(
             "goog:chromeOptions".into(),
-            json!({ "binary": browser, "args": arguments }),
+            json!({
+                "binary": browser,
+                "args": arguments,
+                // 2 blocks the scripts of pages; ChromeDriver's own go on.
+                "prefs": { "profile.managed_default_content_settings.javascript": if has_scripts { 1 } else { 2 } },
+            }),
         );
         capabilities.insert("goog:loggingPrefs".into(), json!({ "browser": "ALL" }));
         let client = ClientBuilder::new(HttpConnector::new())
@@ -294,6 +308,29 @@ impl Chromium {
         )))
         .await
         .unwrap_or_else(|error| panic!("no option `{option}` in `{label}`: {error}"));
+    }
+
+    /// Presses keys wherever the focus is, one after the other.
+    pub async fn press(&self, keys: &str) {
+        self.client
+            .active_element()
+            .await
+            .unwrap()
+            .send_keys(keys)
+            .await
+            .unwrap();
+    }
+
+    /// Waits until the browser is at this path of the portal.
+    pub async fn expect_place(&self, wanted: &str) {
+        let begun = Instant::now();
+        while self.place().await != wanted {
+            if begun.elapsed() > PATIENCE {
+                self.screenshot("failed").await;
+                panic!("not at {wanted} but at {}", self.place().await);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Ticks or unticks the box with this label.
