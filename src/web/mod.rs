@@ -24,6 +24,7 @@ pub mod body;
 mod campaigns;
 mod confirm;
 mod connect;
+pub mod csv_export;
 pub mod error;
 mod field_mappings;
 pub mod flash;
