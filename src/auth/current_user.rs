@@ -7,7 +7,7 @@ use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, ResponseError};
 
-use super::sessions::{SECRET, USER_ID, found_user};
+use super::sessions::{SECRET, SessionEnd, USER_ID, found_user};
 use super::signing::digest;
 use crate::domain::access::{Permission, Role, allows};
 use crate::domain::ids::UserId;
@@ -31,6 +31,8 @@ pub struct CurrentUser {
     pub preferences: Preferences,
     /// Counts changes of the user record.
     pub lock_version: i64,
+    /// When this session ends if nothing more is opened.
+    pub session_end: SessionEnd,
     session_secret: String,
 }
 
@@ -59,7 +61,8 @@ impl CurrentUser {
     pub fn of(session: &Session) -> Option<Self> {
         let id: UserId = session.get(USER_ID).ok().flatten()?;
         let session_secret: String = session.get(SECRET).ok().flatten()?;
-        let user = found_user().filter(|user| user.id == id && user.is_enabled)?;
+        let (user, session_end) =
+            found_user().filter(|(user, _)| user.id == id && user.is_enabled)?;
         Some(Self {
             id: user.id,
             email: user.email,
@@ -68,6 +71,7 @@ impl CurrentUser {
             time_zone: user.time_zone,
             preferences: user.preferences,
             lock_version: user.lock_version,
+            session_end,
             session_secret,
         })
     }

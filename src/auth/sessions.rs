@@ -2,10 +2,11 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::time::Duration;
 
 use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError};
 use actix_web::cookie::time::Duration as CookieDuration;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::signing::{digest, random_token};
 use crate::clock::Clock;
@@ -24,6 +25,9 @@ const BROWSER: &str = "browser";
 
 /// The last use is noted at most this often: a write for every page would cost more than a minute's precision is worth.
 const TOUCH_EVERY: TimeDelta = TimeDelta::minutes(1);
+
+/// Noting the last use is worth no more waiting than this: the page comes first, and the next request notes it as well.
+const TOUCH_PATIENCE: Duration = Duration::from_millis(250);
 
 /// How long a session lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,9 +55,29 @@ pub fn limits(roles: &[Role]) -> Limits {
     }
 }
 
+/// When a session ends if nothing more is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionEnd {
+    /// The time.
+    pub at: DateTime<Utc>,
+    /// Whether opening something cannot put it off: the session will have lasted as long as any may.
+    pub is_final: bool,
+}
+
+impl SessionEnd {
+    fn of(session: &sessions::Session, limits: Limits) -> Self {
+        let last = session.expires_at.min(session.created_at + limits.absolute);
+        let idle = session.last_seen_at + limits.idle;
+        Self {
+            at: last.min(idle),
+            is_final: last <= idle,
+        }
+    }
+}
+
 tokio::task_local! {
-    /// The user whom this request's session was found to belong to.
-    static FOUND: RefCell<Option<User>>;
+    /// The user whom this request's session was found to belong to, and when it ends.
+    static FOUND: RefCell<Option<(User, SessionEnd)>>;
 }
 
 /// Runs one request. actix-session hands on only what is in the session, but the user was read together with it: this
@@ -62,8 +86,8 @@ pub async fn within_request<F: Future>(request: F) -> F::Output {
     FOUND.scope(RefCell::new(None), request).await
 }
 
-/// The user of this request's session, read from the database a moment ago.
-pub(super) fn found_user() -> Option<User> {
+/// The user of this request's session, read from the database a moment ago, and when the session ends.
+pub(super) fn found_user() -> Option<(User, SessionEnd)> {
     FOUND.try_with(RefCell::take).ok().flatten()
 }
 
@@ -91,14 +115,11 @@ impl Sessions {
             .store
             .read(move |conn| sessions::find_with_user(conn, &wanted))
             .await?;
-        let Some((session, user)) = found else {
+        let Some((mut session, user)) = found else {
             return Ok(None);
         };
         let limits = limits(&user.roles);
-        let is_over = now >= session.expires_at
-            || now >= session.created_at + limits.absolute
-            || now >= session.last_seen_at + limits.idle;
-        if is_over {
+        if now >= SessionEnd::of(&session, limits).at {
             self.store
                 .write(move |tx| sessions::delete(tx, &id_hash))
                 .await?;
@@ -108,14 +129,19 @@ impl Sessions {
             // A database that can only be read still shows pages.
             let touched = self
                 .store
+                .with_patience(TOUCH_PATIENCE)
                 .write(move |tx| sessions::touch(tx, &id_hash, now))
                 .await;
-            if let Err(error) = touched {
-                tracing::warn!(error = %error, "the use of a session could not be noted");
+            match touched {
+                Ok(()) => session.last_seen_at = now,
+                Err(error) => {
+                    tracing::warn!(error = %error, "the use of a session could not be noted");
+                }
             }
         }
         // Outside of a request there is nobody to hand it to.
-        let _handed = FOUND.try_with(|found| found.replace(Some(user)));
+        let end = SessionEnd::of(&session, limits);
+        let _handed = FOUND.try_with(|found| found.replace(Some((user, end))));
         Ok(Some(session))
     }
 
@@ -220,9 +246,9 @@ pub struct Seen {
     /// Browser and system, as far as known.
     pub browser: String,
     /// When it began.
-    pub created_at: chrono::DateTime<chrono::Utc>,
+    pub created_at: DateTime<Utc>,
     /// When it was last used.
-    pub last_seen_at: chrono::DateTime<chrono::Utc>,
+    pub last_seen_at: DateTime<Utc>,
     /// Whether it is the one that asks.
     pub is_current: bool,
 }

@@ -40,7 +40,7 @@ pub enum FaultKind {
     LostAnswer,
     /// No answer for `seconds` (300).
     Hang,
-    /// The answer begins after `seconds` (35).
+    /// The head of the answer drips for `seconds` (35), its first bytes at once.
     SlowHeaders,
     /// The body drips for `seconds` (60).
     SlowBody,

@@ -4,6 +4,7 @@
 //! faults and moves the clock. The same controls are served below `/sandbox/` for a sandbox in another process (see `control_api`),
 //! beside a page on which a person submits a new lead. Client id [`CLIENT_ID`], secret [`CLIENT_SECRET`], any loopback redirect URI.
 
+mod connection;
 mod consent;
 mod control;
 mod control_api;
@@ -177,7 +178,7 @@ fn server(
     })
     .on_connect(|connection, data| {
         if let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>()
-            && let Some(connection) = reply::Connection::of(stream)
+            && let Some(connection) = connection::Connection::of(stream)
         {
             data.insert(connection);
         }

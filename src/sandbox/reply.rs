@@ -1,6 +1,5 @@
 //! An answer of the sandbox and how it leaves: whole, or broken in one of the ways that networks break.
 
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -10,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::stream;
 use serde_json::{Value, json};
 
+use super::connection::Connection;
 use super::faults::{Fault, FaultKind};
 use super::seeded::text;
 
@@ -97,21 +97,6 @@ impl Reply {
             .with("x-li-pop", "sandbox")
             .with("x-li-proto", "http/1.1")
             .with("x-li-request-id", text(seed, 81, number, 16))
-    }
-}
-
-/// A second handle on the connection, for breaking it.
-pub(super) struct Connection(std::os::fd::OwnedFd);
-
-impl Connection {
-    pub(super) fn of(stream: &actix_web::rt::net::TcpStream) -> Option<Self> {
-        stream.as_fd().try_clone_to_owned().ok().map(Self)
-    }
-
-    /// From now on, closing the connection resets it.
-    fn reset_on_close(&self) -> std::io::Result<()> {
-        let stream = std::net::TcpStream::from(self.0.try_clone()?);
-        tokio::net::TcpStream::from_std(stream)?.set_zero_linger()
     }
 }
 
@@ -217,6 +202,22 @@ pub(super) fn http_date(at: DateTime<Utc>) -> String {
     at.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
+/// The answer's head, line by line, and its body, as they stand on the wire; the connection ends with it.
+fn on_the_wire(reply: &Reply, now: DateTime<Utc>) -> (Vec<u8>, Vec<u8>) {
+    let mut head = format!(
+        "HTTP/1.1 {} -\r\ncontent-type: {}\r\ndate: {}\r\ncontent-length: {}\r\nconnection: close\r\n",
+        reply.status,
+        reply.content_type,
+        http_date(now),
+        reply.body.len()
+    );
+    for (name, value) in &reply.headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str("\r\n");
+    (head.into_bytes(), reply.body.clone())
+}
+
 /// Sends the answer, as the fault (if any) lets it.
 pub(super) async fn deliver(
     request: &HttpRequest,
@@ -231,7 +232,12 @@ pub(super) async fn deliver(
             |otherwise: i64| Duration::from_secs(fault.seconds.unwrap_or(otherwise).unsigned_abs());
         match fault.kind {
             FaultKind::DateSkew => now += TimeDelta::seconds(fault.seconds.unwrap_or(3600)),
-            FaultKind::SlowHeaders => tokio::time::sleep(seconds(35)).await,
+            FaultKind::SlowHeaders => {
+                if let Some(connection) = request.conn_data::<Connection>() {
+                    let whole = on_the_wire(&reply, now);
+                    connection.dribble(whole, seconds(35)).await;
+                }
+            }
             FaultKind::Hang => tokio::time::sleep(seconds(300)).await,
             _ => {}
         }
@@ -246,9 +252,9 @@ pub(super) async fn deliver(
         builder.insert_header((*name, value.as_str()));
     }
     match fault.map(|fault| fault.kind) {
-        Some(FaultKind::Close | FaultKind::LostAnswer | FaultKind::Hang) => {
-            builder.streaming(broken())
-        }
+        Some(
+            FaultKind::Close | FaultKind::LostAnswer | FaultKind::Hang | FaultKind::SlowHeaders,
+        ) => builder.streaming(broken()),
         Some(FaultKind::Reset) => {
             if let Some(connection) = request.conn_data::<Connection>() {
                 // Where this cannot be done, the connection is closed instead, which is as bad.

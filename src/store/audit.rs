@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::columns::Cells;
@@ -12,6 +13,7 @@ use super::schema::audit_entries;
 use super::{AnyConn, StoreError};
 use crate::domain::ids::UserId;
 use crate::domain::words::words;
+use crate::each;
 
 words! {
     /// Who acts.
@@ -96,7 +98,7 @@ pub struct AuditEntry {
 }
 
 #[derive(Queryable, Insertable)]
-#[diesel(table_name = audit_entries)]
+#[diesel(table_name = audit_entries, treat_none_as_default_value = false)]
 struct AuditRow {
     id: String,
     created_at: NaiveDateTime,
@@ -152,6 +154,37 @@ fn new_id(at: DateTime<Utc>) -> String {
     Uuid::new_v7(time).hyphenated().to_string()
 }
 
+/// The identifier of one act in one minute: the minute, then a digest of who did what, so that a repeated entry meets
+/// the first one in the primary key and no table of counters is needed.
+fn id_of_minute(
+    at: DateTime<Utc>,
+    actor: &Actor,
+    action: &str,
+    (object_kind, object_id, object_name): (&str, &str, &str),
+) -> String {
+    let minute = at.timestamp().div_euclid(60);
+    let mut digest = Sha256::new();
+    for part in [
+        actor.user_id.as_ref().map_or("", UserId::as_str),
+        action,
+        object_kind,
+        object_id,
+        object_name,
+    ] {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part.as_bytes());
+    }
+    let mut random = [0_u8; 10];
+    for (byte, of_digest) in random.iter_mut().zip(digest.finalize()) {
+        *byte = of_digest;
+    }
+    let millis = u64::try_from(minute.saturating_mul(60_000)).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &random)
+        .into_uuid()
+        .hyphenated()
+        .to_string()
+}
+
 /// Writes one entry, in the caller's transaction. `object` is kind, id and name of the record; `before` and `after` hold
 /// no secrets, no answers and no e-mail addresses of leads.
 ///
@@ -166,25 +199,59 @@ pub fn record(
     before: Option<Value>,
     after: Option<Value>,
 ) -> Result<(), StoreError> {
-    let (object_kind, object_id, object_name) = object;
     diesel::insert_into(audit_entries::table)
-        .values(AuditRow {
-            id: new_id(now),
-            created_at: now.naive_utc(),
-            actor_kind: actor.kind.as_str().to_owned(),
-            user_id: actor.user_id.as_ref().map(|id| id.as_str().to_owned()),
-            actor_name: actor.name.clone(),
-            action: action.to_owned(),
-            object_kind: object_kind.to_owned(),
-            object_id: object_id.to_owned(),
-            object_name: object_name.to_owned(),
-            before_state: before.map(|state| state.to_string()),
-            after_state: after.map(|state| state.to_string()),
-            request_id: actor.request_id.clone(),
-            address: actor.address.clone(),
-        })
+        .values(row(new_id(now), now, actor, action, object, before, after))
         .execute(conn)?;
     Ok(())
+}
+
+/// As [`record`], for what somebody may repeat a thousand times: the same act of the same person on the same record is
+/// written once within a minute of the clock, on all replicas together; returns whether this one was written.
+///
+/// # Errors
+/// As any query.
+pub fn record_once_a_minute(
+    conn: &mut AnyConn,
+    now: DateTime<Utc>,
+    actor: &Actor,
+    action: &str,
+    object: (&str, &str, &str),
+    after: Option<Value>,
+) -> Result<bool, StoreError> {
+    let id = id_of_minute(now, actor, action, object);
+    let row = row(id, now, actor, action, object, None, after);
+    let written = each!(conn, |c| diesel::insert_into(audit_entries::table)
+        .values(&row)
+        .on_conflict(audit_entries::id)
+        .do_nothing()
+        .execute(c))?;
+    Ok(written > 0)
+}
+
+fn row(
+    id: String,
+    now: DateTime<Utc>,
+    actor: &Actor,
+    action: &str,
+    (object_kind, object_id, object_name): (&str, &str, &str),
+    before: Option<Value>,
+    after: Option<Value>,
+) -> AuditRow {
+    AuditRow {
+        id,
+        created_at: now.naive_utc(),
+        actor_kind: actor.kind.as_str().to_owned(),
+        user_id: actor.user_id.as_ref().map(|id| id.as_str().to_owned()),
+        actor_name: actor.name.clone(),
+        action: action.to_owned(),
+        object_kind: object_kind.to_owned(),
+        object_id: object_id.to_owned(),
+        object_name: object_name.to_owned(),
+        before_state: before.map(|state| state.to_string()),
+        after_state: after.map(|state| state.to_string()),
+        request_id: actor.request_id.clone(),
+        address: actor.address.clone(),
+    }
 }
 
 /// Which entries to list; what is `None` does not matter.

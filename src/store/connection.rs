@@ -81,6 +81,30 @@ impl DatabaseUrl {
     }
 }
 
+/// A server that is silent, not gone, would otherwise hold a connection for the minutes that TCP needs to notice. What
+/// the URL says itself counts.
+fn with_time_limits(url: &str) -> String {
+    let mut url = url.to_owned();
+    for (name, value) in [
+        // Seconds to connect.
+        ("connect_timeout", "5"),
+        // Milliseconds until sent data must be acknowledged; a long query sends nothing and is not cut short.
+        ("tcp_user_timeout", "10000"),
+        // Seconds: a connection without traffic is asked for a sign of life.
+        ("keepalives_idle", "10"),
+        ("keepalives_interval", "5"),
+        ("keepalives_count", "2"),
+    ] {
+        if !url.contains(name) {
+            url.push(if url.contains('?') { '&' } else { '?' });
+            url.push_str(name);
+            url.push('=');
+            url.push_str(value);
+        }
+    }
+    url
+}
+
 /// Opens connections for r2d2.
 pub(super) struct Manager {
     pub(super) url: DatabaseUrl,
@@ -102,7 +126,7 @@ impl Manager {
                 Ok(AnyConn::Sqlite(conn))
             }
             DatabaseUrl::Postgres(url) => {
-                let mut conn = diesel::PgConnection::establish(url)?;
+                let mut conn = diesel::PgConnection::establish(&with_time_limits(url))?;
                 conn.batch_execute("SET TIME ZONE 'UTC'; SET client_min_messages = 'warning';")
                     .map_err(ConnectionError::CouldntSetupConfiguration)?;
                 Ok(AnyConn::Pg(conn))

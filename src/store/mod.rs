@@ -35,13 +35,18 @@ pub mod tokens;
 pub mod users;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 pub use connection::{AnyConn, DatabaseUrl};
 pub use error::StoreError;
+
+/// How long the sync and the commands wait for their turn and a connection: what they do was asked for by nobody who
+/// looks at a page, and giving up would only mean to begin again.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A pool of connections to one database. Cheap to clone.
 #[derive(Clone)]
@@ -50,6 +55,7 @@ pub struct Store {
     url: DatabaseUrl,
     readers: Arc<Semaphore>,
     writers: Arc<Semaphore>,
+    patience: Duration,
 }
 
 impl Store {
@@ -79,7 +85,17 @@ impl Store {
                 DatabaseUrl::Sqlite(_) => 1,
                 DatabaseUrl::Postgres(_) => size,
             })),
+            patience: PATIENCE,
         })
+    }
+
+    /// The same store for somebody who waits at most so long for their turn and a connection, in all.
+    #[must_use]
+    pub fn with_patience(&self, patience: Duration) -> Self {
+        Self {
+            patience,
+            ..self.clone()
+        }
     }
 
     /// The database this store speaks to.
@@ -91,7 +107,7 @@ impl Store {
     /// Reads, on a blocking thread, outside of any transaction.
     ///
     /// # Errors
-    /// `Busy` when no connection is free in time; otherwise what `f` answers.
+    /// `Busy` when no turn or connection is free in time ([`Store::with_patience`]); otherwise what `f` answers.
     pub async fn read<T, E>(
         &self,
         f: impl FnOnce(&mut AnyConn) -> Result<T, E> + Send + 'static,
@@ -106,7 +122,7 @@ impl Store {
     /// Runs `f` in one write transaction on a blocking thread: all of it is stored, or nothing.
     ///
     /// # Errors
-    /// `Busy` when no connection is free in time; otherwise what `f` answers (then nothing is stored).
+    /// `Busy` when no turn or connection is free in time ([`Store::with_patience`]); otherwise what `f` answers (then nothing is stored).
     pub async fn write<T, E>(
         &self,
         f: impl FnOnce(&mut AnyConn) -> Result<T, E> + Send + 'static,
@@ -130,16 +146,26 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let permit = permits
-            .acquire_owned()
+        let deadline = Instant::now() + self.patience;
+        let permit = tokio::time::timeout(self.patience, permits.acquire_owned())
             .await
+            .map_err(|_| StoreError::Busy)?
             .map_err(|_| StoreError::Cancelled)?;
+        let (begins, mut begun) = oneshot::channel();
         let pool = self.pool.clone();
         let task = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            let mut conn = pool.get().map_err(|_| StoreError::Busy)?;
-            f(&mut conn)
+            let mut conn = checkout(&pool, deadline, begins, permit)?;
+            f(&mut conn.0)
         });
+        // A database that is silent, not gone, keeps the thread longer than its caller has patience. Whoever gave up is
+        // not acted for any more: `checkout` looks.
+        let rest = deadline.saturating_duration_since(Instant::now());
+        if tokio::time::timeout(rest, &mut begun).await.is_err() {
+            begun.close();
+            if begun.try_recv().is_err() {
+                return Err(StoreError::Busy.into());
+            }
+        }
         match task.await {
             Ok(outcome) => outcome,
             Err(join) if join.is_panic() => std::panic::resume_unwind(join.into_panic()),
@@ -162,6 +188,25 @@ impl Store {
     pub async fn has_pending_migrations(&self) -> Result<bool, StoreError> {
         self.read(migrations::has_pending).await
     }
+}
+
+/// A connection with the permit that let its holder ask for it; the connection goes back first.
+struct Turn(
+    r2d2::PooledConnection<connection::Manager>,
+    #[expect(dead_code, reason = "held, not read")] OwnedSemaphorePermit,
+);
+
+/// Takes a connection until `deadline`, and says so to the caller who waits. Blocking.
+fn checkout(
+    pool: &connection::Pool,
+    deadline: Instant,
+    begins: oneshot::Sender<()>,
+    permit: OwnedSemaphorePermit,
+) -> Result<Turn, StoreError> {
+    let rest = deadline.saturating_duration_since(Instant::now());
+    let conn = pool.get_timeout(rest).map_err(|_| StoreError::Busy)?;
+    begins.send(()).map_err(|()| StoreError::Cancelled)?;
+    Ok(Turn(conn, permit))
 }
 
 /// The database's clock, UTC. Leases and what is due are judged by it, so that replicas with different clocks agree.

@@ -9,7 +9,7 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::{FromRequest, Handler, HttpMessage, Responder, Route, guard, web};
 
 use super::visitor::Visitor;
-use super::{WebError, body, sign_in};
+use super::{WebError, body, refusals, sign_in};
 use crate::auth::CurrentUser;
 use crate::domain::access::Permission;
 
@@ -127,11 +127,11 @@ async fn admit(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let method = if request.method() == Method::HEAD {
-        &Method::GET
+        Method::GET
     } else {
-        request.method()
+        request.method().clone()
     };
-    let Some(line) = lines.iter().find(|line| line.method == *method) else {
+    let Some(line) = lines.iter().find(|line| line.method == method) else {
         return next.call(request).await;
     };
     let refusal = {
@@ -145,23 +145,20 @@ async fn admit(
             (Access::Needs(permission), Some(_)) => Some(Some(WebError::Forbidden(permission))),
         }
     };
-    match refusal {
+    let response = match refusal {
         Some(None) => {
             let answer = sign_in::ask(request.request());
             return Ok(request.into_response(answer));
         }
-        Some(Some(error)) => {
-            tracing::warn!(http.route = line.path, "access refused");
-            return Ok(request.error_response(error));
-        }
-        None => {}
-    }
-    if !method.is_safe()
-        && let Err(error) = check_form(&mut request)
-    {
-        return Ok(request.error_response(error));
-    }
-    next.call(request).await
+        Some(Some(error)) => request.error_response(error),
+        None if method.is_safe() => next.call(request).await?,
+        None => match check_form(&mut request) {
+            Ok(()) => next.call(request).await?,
+            Err(error) => request.error_response(error),
+        },
+    };
+    refusals::note(response.request(), line, response.response()).await;
+    Ok(response)
 }
 
 /// Origin, content type and form token of a change.

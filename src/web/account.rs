@@ -320,3 +320,24 @@ pub async fn end_other_sessions(
     };
     Ok(shell.redirect("/account").flash(Flash::success(text)))
 }
+
+/// What “Stay signed in” sends: nothing but the form token.
+#[derive(Debug, Deserialize)]
+pub struct ExtensionForm {}
+
+/// POST /account/session-extensions
+///
+/// The session was used by coming here, which is all that puts off its end; a script follows to a page that says the new one.
+///
+/// # Errors
+/// Never by itself.
+pub async fn extend_session(shell: Shell, user: CurrentUser, _: Form<ExtensionForm>) -> Answer {
+    let message = if user.session_end.is_final {
+        Flash::success(
+            "You are still signed in, but this session cannot be made longer: sign in again soon.",
+        )
+    } else {
+        Flash::success("You stay signed in.")
+    };
+    Ok(shell.redirect("/account").flash(message))
+}

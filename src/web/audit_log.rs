@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::page::Pager;
-use super::{Answer, Portal, Query, Shell};
+use super::{Answer, Portal, Query, Shell, refusals};
 use crate::domain::ids::UserId;
 use crate::store::StoreError;
 use crate::store::audit::{self, AuditEntry, AuditFilter};
@@ -113,8 +113,20 @@ fn plain(value: Option<&Value>) -> String {
     }
 }
 
+/// What happened as a sentence, where the action's word and its changes do not say it.
+fn sentence(entry: &AuditEntry) -> Option<String> {
+    if entry.action != refusals::ACTION {
+        return None;
+    }
+    let reason = entry.after.as_ref().and_then(|state| state.get("reason"));
+    Some(format!("Access denied: {}.", plain(reason)))
+}
+
 /// What changed, field by field: name, before, after.
 fn changes(entry: &AuditEntry) -> Vec<(String, String, String)> {
+    if sentence(entry).is_some() {
+        return Vec::new();
+    }
     let empty = serde_json::Map::new();
     let fields = |state: &Option<Value>| match state {
         Some(Value::Object(fields)) => fields.clone(),

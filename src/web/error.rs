@@ -396,7 +396,9 @@ fn draw_response(response: ServiceResponse<BoxBody>, reference: &str) -> Service
 /// An error that lost its request on the way: the session could not be read, or a handler panicked.
 fn draw_error(error: actix_web::Error, reference: &str) -> actix_web::Error {
     use actix_session::storage::LoadError;
-    let is_session = error.as_error::<InternalError<LoadError>>().is_some();
+    // actix-session unwraps what the storage answered: only the type tells that it was the session.
+    let is_session = error.as_error::<InternalError<LoadError>>().is_some()
+        || error.as_error::<InternalError<anyhow::Error>>().is_some();
     let status = if is_session {
         StatusCode::SERVICE_UNAVAILABLE
     } else {

@@ -41,6 +41,7 @@ mod matching_strategies;
 pub mod menu;
 pub mod page;
 mod profiles;
+mod refusals;
 pub mod request_log;
 pub mod routes;
 pub mod shell;
@@ -82,6 +83,10 @@ pub use shell::Shell;
 /// What a handler answers.
 pub type Answer = Result<actix_web::HttpResponse, WebError>;
 
+/// How long a page waits for its turn at the database and for a connection, in all: then it says that the portal is
+/// busy, within the three seconds after which people reload.
+pub const PATIENCE: Duration = Duration::from_millis(2_500);
+
 /// What the handlers work with. Cheap to clone.
 #[derive(Clone)]
 pub struct Portal {
@@ -118,7 +123,7 @@ impl Portal {
     ) -> Result<Self, HashError> {
         Ok(Self {
             started_at: clock.now(),
-            store,
+            store: store.with_patience(PATIENCE),
             clock,
             settings,
             connector,

@@ -29,6 +29,7 @@ fn entries() -> Vec<Entry> {
         post("/account/password",                   SignedIn,              account::change_password),
         post("/account/sessions/others/end",        SignedIn,              account::end_other_sessions),
         post("/account/sessions/{id}/end",          SignedIn,              account::end_session),
+        post("/account/session-extensions",         SignedIn,              account::extend_session),
 
         get ("/leads",                              Needs(P::ViewLeads),   leads::index),
         get ("/leads/{id}",                         Needs(P::ViewLeads),   leads::show),

@@ -1,7 +1,9 @@
 // Parts that wait for work elsewhere ask for themselves again. Without this file a page says so and is loaded by hand.
 "use strict";
 
-for (const id of Array.from(document.querySelectorAll("[data-refresh][id]"), (part) => part.id)) {
+{
+  const ids = Array.from(document.querySelectorAll("[data-refresh][id]"), (part) => part.id);
+  const waiting = () => ids.map((id) => document.getElementById(id)).filter((part) => part?.dataset.refresh);
   let left = 200;
   let paused = false;
 
@@ -11,27 +13,35 @@ for (const id of Array.from(document.querySelectorAll("[data-refresh][id]"), (pa
   const label = () => { button.textContent = paused ? "Go on updating" : "Pause updating"; };
   button.addEventListener("click", () => { paused = !paused; label(); });
   label();
-  document.getElementById(id).before(button);
+  // Before the last part: that is where what is waited for appears.
+  if (ids.length > 0) { document.getElementById(ids[ids.length - 1]).before(button); }
+
+  const replaceParts = async () => {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    if (!answer.ok || answer.redirected) { return; }
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    document.dispatchEvent(new CustomEvent("portal:page", { detail: page }));
+    for (const part of waiting()) {
+      const fresh = page.getElementById(part.id);
+      // Not under somebody's hands; its turn comes again.
+      if (fresh && !part.contains(document.activeElement)) { part.replaceWith(document.adoptNode(fresh)); }
+    }
+  };
+
+  const soon = () => Math.min(...waiting().map((part) => Number(part.dataset.refresh) || 5)) * 1000;
 
   const turn = async () => {
-    const part = document.getElementById(id);
-    if (!part || !part.dataset.refresh || left <= 0) { button.remove(); return; }
-    // Not under somebody's hands, and not for nobody.
-    if (!paused && !document.hidden && !part.contains(document.activeElement)) {
+    // Not for nobody.
+    if (!paused && !document.hidden) {
       left -= 1;
       try {
-        const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-        if (answer.ok && !answer.redirected) {
-          const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-          const fresh = page.getElementById(id);
-          if (fresh) { part.replaceWith(document.adoptNode(fresh)); }
-        }
+        await replaceParts();
       } catch {
         // The portal is away for a moment; the next turn asks again.
       }
     }
-    const seconds = Number(document.getElementById(id)?.dataset.refresh) || 5;
-    setTimeout(turn, seconds * 1000);
+    if (waiting().length === 0 || left <= 0) { button.remove(); return; }
+    setTimeout(turn, soon());
   };
-  setTimeout(turn, (Number(document.getElementById(id).dataset.refresh) || 5) * 1000);
+  if (ids.length > 0) { setTimeout(turn, soon()); }
 }

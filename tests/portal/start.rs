@@ -8,7 +8,7 @@ use leadgen::clock::Clock;
 use leadgen::domain::access::Role;
 use leadgen::domain::ids::UserId;
 use leadgen::settings::Settings;
-use leadgen::store::seed;
+use leadgen::store::{Store, seed};
 use leadgen::web::{ServeOptions, serve};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
@@ -24,6 +24,8 @@ pub struct TestPortal {
     pub database: TestDatabase,
     pub clock: Clock,
     pub address: String,
+    /// The store that the portal's pages take their turn at.
+    pub store: Store,
     hash: String,
     handle: actix_web::dev::ServerHandle,
 }
@@ -58,6 +60,7 @@ impl TestPortal {
             ..AppOptions::default()
         };
         let app = App::open(Settings::read(&environment).unwrap(), options).unwrap();
+        let store = app.store().clone();
         let portal = app.portal().unwrap();
         let server = serve(portal, listener, ServeOptions { workers: 1 }).unwrap();
         let handle = server.handle();
@@ -67,6 +70,7 @@ impl TestPortal {
             database,
             clock,
             address,
+            store,
             hash: hash.expose_secret().to_owned(),
             handle,
         }

@@ -138,6 +138,58 @@ async fn slow_answers_end_in_a_timeout() {
 }
 
 #[tokio::test]
+async fn a_head_that_drips_is_given_up_after_the_whole_time_not_after_the_next_byte() {
+    let bench = bench(Settings::default()).await;
+    bench
+        .sandbox
+        .add_fault(Fault::new(FaultKind::SlowHeaders).times(1).seconds(20));
+    let begun = std::time::Instant::now();
+    assert_eq!(kind(&bench.ids().await), "timeout");
+    let waited = begun.elapsed();
+    // The client allows two seconds; a piece comes every half second, so that waiting for silence would take twenty.
+    assert!(
+        (Duration::from_secs(2)..Duration::from_secs(8)).contains(&waited),
+        "{waited:?}"
+    );
+    // The bytes do drip: a plain socket reads the beginning of the head long before its end.
+    bench
+        .sandbox
+        .add_fault(Fault::new(FaultKind::SlowHeaders).times(1).seconds(4));
+    let address = bench.sandbox.base_url().replace("http://", "");
+    let (first, whole, took) = tokio::task::spawn_blocking(move || {
+        use std::io::{Read, Write};
+        let mut socket = std::net::TcpStream::connect(address).unwrap();
+        socket
+            .write_all(b"GET /rest/me HTTP/1.1\r\nhost: x\r\n\r\n")
+            .unwrap();
+        let begun = std::time::Instant::now();
+        let mut piece = [0_u8; 4096];
+        let size = socket.read(&mut piece).unwrap();
+        let first = begun.elapsed();
+        let mut text = String::from_utf8_lossy(&piece[..size]).into_owned();
+        let _until_the_end = socket.read_to_string(&mut text);
+        (first, text, begun.elapsed())
+    })
+    .await
+    .unwrap();
+    assert!(whole.starts_with("HTTP/1.1 4"), "{whole}");
+    assert!(whole.contains("\r\n\r\n{"), "{whole}");
+    assert!(
+        first < Duration::from_secs(2) && took >= Duration::from_secs(3),
+        "{first:?} {took:?}"
+    );
+    // A slow head that comes in time is an answer like any other.
+    bench
+        .sandbox
+        .add_fault(Fault::new(FaultKind::SlowHeaders).times(1).seconds(1));
+    let patient = Bench {
+        client: client(&bench.sandbox),
+        ..bench
+    };
+    assert_eq!(patient.ids().await.unwrap().len(), patient.truth().len());
+}
+
+#[tokio::test]
 async fn rate_limits_say_how_long() {
     let bench = bench(Settings::default()).await;
     let limited = async |kind, seconds| {

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use leadgen::store::schema::organizations::dsl;
 use leadgen::store::{AnyConn, StoreError};
 
-use crate::support::{System, TestDatabase};
+use crate::support::{Held, System, TestDatabase};
 
 fn insert_organization(conn: &mut AnyConn, id: &str) -> Result<(), StoreError> {
     let at = chrono::DateTime::UNIX_EPOCH.naive_utc();
@@ -209,4 +209,38 @@ async fn a_database_that_is_not_there_is_told_at_once() {
         2,
     );
     assert!(matches!(outcome, Err(StoreError::Unreachable(_))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_has_no_patience_is_told_busy_and_what_they_wanted_is_never_done() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let held = Held::readers(&store, 4).await;
+    let hurried = store.with_patience(Duration::from_millis(300));
+
+    // A reader waits for its turn, a writer has its turn and waits for a connection.
+    let begun = std::time::Instant::now();
+    let read = hurried.read(|conn| version(conn, "org")).await;
+    assert!(matches!(read, Err(StoreError::Busy)), "{read:?}");
+    let write = hurried
+        .write(|conn| insert_organization(conn, "hurried"))
+        .await;
+    assert!(matches!(write, Err(StoreError::Busy)), "{write:?}");
+    assert!(
+        begun.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        begun.elapsed()
+    );
+
+    // Somebody patient is still waiting and comes to their turn.
+    let patient = store.clone();
+    let waiting =
+        tokio::spawn(async move { patient.write(|conn| insert_organization(conn, "org")).await });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!waiting.is_finished());
+    held.release().await;
+    waiting.await.unwrap().unwrap();
+    assert_eq!(hurried.read(|conn| version(conn, "org")).await.unwrap(), 0);
+    let gone = store.read(|conn| version(conn, "hurried")).await;
+    assert!(matches!(gone, Err(StoreError::NotFound(_))), "{gone:?}");
 }

@@ -14,6 +14,7 @@ pub mod browserlike;
 pub mod builders;
 pub mod chromium;
 pub mod database;
+pub mod held;
 pub mod html;
 pub mod installation;
 pub mod program;
@@ -22,6 +23,7 @@ pub mod records;
 pub use browserlike::{Browserlike, Page};
 pub use builders::{a_form, a_lead, a_moment, a_profile, a_submission, a_user, an_account};
 pub use database::{System, TestDatabase};
+pub use held::Held;
 pub use program::{Outcome, Program, signal};
 
 /// A secret key as a deployment would set it: 32 random bytes in base64.
