@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::ids::StrategyId;
-use super::lead::FieldKey;
+use super::lead::{FieldKey, LeadFields};
 use super::normalise;
 
 /// Which fields are compared to find the lead that a submission belongs to. All of them must match.
@@ -148,10 +148,14 @@ pub fn unmapped_fields<'a>(
         .collect()
 }
 
-/// The strategy in one plain sentence, for example “A submission matches a lead when Email and Phone are the same.”
+/// The strategy in one plain sentence, with the labels of `known` fields; for example “A submission matches a lead when Email and Phone are the same.”
 #[must_use]
-pub fn strategy_sentence(strategy: &MatchingStrategy) -> String {
-    let mut labels: Vec<_> = strategy.fields.iter().map(FieldKey::label).collect();
+pub fn strategy_sentence(strategy: &MatchingStrategy, known: &LeadFields) -> String {
+    let mut labels: Vec<_> = strategy
+        .fields
+        .iter()
+        .map(|field| known.label(field))
+        .collect();
     match (labels.pop(), labels.as_slice()) {
         (None, _) => "This strategy has no fields, so it matches nothing.".to_owned(),
         (Some(only), []) => format!("A submission matches a lead when {only} is the same."),
@@ -276,7 +280,10 @@ mod tests {
                 "A submission matches a lead when Email, Phone and City are all the same.",
             ),
         ] {
-            assert_eq!(strategy_sentence(&strategy(fields, true)), sentence);
+            assert_eq!(
+                strategy_sentence(&strategy(fields, true), &LeadFields::default()),
+                sentence
+            );
         }
         assert_eq!(
             StrategyRuleError::FieldWithoutMapping(FieldKey::Standard(F::City)).to_string(),

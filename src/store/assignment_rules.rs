@@ -5,9 +5,10 @@ use diesel::prelude::*;
 
 use super::columns::Cells;
 use super::schema::{assignment_rules, campaigns, lead_forms, linkedin_accounts};
-use super::{AnyConn, StoreError, lock_rules};
+use super::{AnyConn, StoreError, custom_fields, lock_rules};
 use crate::domain::assignment::{AssignmentRule, Condition};
 use crate::domain::ids::RuleId;
+use crate::domain::lead::LeadFields;
 
 /// More rules than anybody can oversee.
 const MAX_RULES: i64 = 200;
@@ -129,6 +130,8 @@ pub struct Choices {
     pub forms: Vec<(String, String)>,
     /// Campaigns: the first thousand, and every one that a rule names.
     pub campaigns: Vec<(String, String)>,
+    /// The fields of a lead.
+    pub fields: LeadFields,
 }
 
 /// How many of each kind a page offers.
@@ -170,6 +173,7 @@ pub fn choices(conn: &mut AnyConn, rules: &[AssignmentRule]) -> Result<Choices, 
             .select((lead_forms::id, lead_forms::name))
             .load(conn)?,
         campaigns: listed,
+        fields: custom_fields::fields(conn)?,
     })
 }
 

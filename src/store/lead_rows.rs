@@ -124,6 +124,8 @@ pub(super) struct OriginRow {
     latest_submitted_at: Option<NaiveDateTime>,
     submission_count: i64,
     provenance: String,
+    active_at: NaiveDateTime,
+    name_key: String,
 }
 
 impl OriginRow {
@@ -146,8 +148,33 @@ impl OriginRow {
                     id: lead.id.as_str().to_owned(),
                 }
             })?,
+            active_at: lead
+                .latest_submitted_at
+                .unwrap_or(lead.created_at)
+                .naive_utc(),
+            name_key: name_key(lead),
         })
     }
+}
+
+/// The name by which the list sorts: last name first, in lower case, at most 100 characters.
+pub(super) fn name_key(lead: &Lead) -> String {
+    let value = |field| {
+        lead.values
+            .get(&FieldKey::Standard(field))
+            .map_or("", |value| value.trim())
+    };
+    let (first, last) = (value(LeadField::FirstName), value(LeadField::LastName));
+    let shown = match (last, first) {
+        ("", "") => lead.display_name(),
+        (name, "") | ("", name) => name.to_owned(),
+        (last, first) => format!("{last} {first}"),
+    };
+    shown
+        .chars()
+        .flat_map(char::to_lowercase)
+        .take(100)
+        .collect()
 }
 
 /// Joins the two rows to a lead.
@@ -246,6 +273,8 @@ pub fn save(conn: &mut AnyConn, changed: &[&Lead]) -> Result<(), StoreError> {
                 lead_origins::latest_submitted_at.eq(excluded(lead_origins::latest_submitted_at)),
                 lead_origins::submission_count.eq(excluded(lead_origins::submission_count)),
                 lead_origins::provenance.eq(excluded(lead_origins::provenance)),
+                lead_origins::active_at.eq(excluded(lead_origins::active_at)),
+                lead_origins::name_key.eq(excluded(lead_origins::name_key)),
             ))
             .execute(c))?;
     }

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod campaigns;
 pub mod columns;
 mod connection;
+pub mod custom_fields;
 pub mod directory;
 mod error;
 pub mod field_mappings;

@@ -364,6 +364,8 @@ diesel::table! {
         latest_submitted_at -> Nullable<Timestamp>,
         submission_count -> BigInt,
         provenance -> Text,
+        active_at -> Timestamp,
+        name_key -> Text,
     }
 }
 
@@ -372,6 +374,7 @@ diesel::table! {
         field -> Text,
         match_key -> Text,
         lead_id -> Text,
+        is_alias -> Bool,
     }
 }
 
@@ -476,6 +479,63 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    custom_fields (name) {
+        name -> Text,
+        label -> Text,
+        kind -> Text,
+        choices -> Text,
+        is_retired -> Bool,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        lock_version -> BigInt,
+    }
+}
+
+diesel::table! {
+    lead_notes (id) {
+        id -> Text,
+        lead_id -> Text,
+        user_id -> Nullable<Text>,
+        body -> Text,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        lock_version -> BigInt,
+    }
+}
+
+diesel::table! {
+    lead_views (id) {
+        id -> Text,
+        user_id -> Text,
+        name -> Text,
+        name_key -> Text,
+        query -> Text,
+        is_shared -> Bool,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        lock_version -> BigInt,
+    }
+}
+
+diesel::table! {
+    lead_merges (id) {
+        id -> Text,
+        merged_id -> Text,
+        merged_name -> Text,
+        survivor_id -> Text,
+        survivor_version -> BigInt,
+        merged_lead -> Text,
+        survivor_before -> Text,
+        moved -> Text,
+        changes -> Text,
+        user_id -> Nullable<Text>,
+        created_at -> Timestamp,
+        undone_at -> Nullable<Timestamp>,
+        undone_by -> Nullable<Text>,
+    }
+}
+
 diesel::joinable!(user_roles -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(linkedin_user_profiles -> organizations (organization_id));
@@ -501,6 +561,9 @@ diesel::joinable!(lead_origins -> linkedin_accounts (account_id));
 diesel::joinable!(lead_origins -> lead_forms (form_id));
 diesel::joinable!(lead_origins -> campaigns (campaign_id));
 diesel::joinable!(lead_match_keys -> leads (lead_id));
+diesel::joinable!(lead_notes -> leads (lead_id));
+diesel::joinable!(lead_notes -> users (user_id));
+diesel::joinable!(lead_views -> users (user_id));
 diesel::joinable!(form_submissions -> linkedin_accounts (account_id));
 diesel::joinable!(form_submissions -> lead_forms (form_id));
 diesel::joinable!(form_submissions -> lead_form_versions (form_version_id));
@@ -537,6 +600,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     leads,
     lead_origins,
     lead_match_keys,
+    custom_fields,
+    lead_notes,
+    lead_views,
+    lead_merges,
     form_submissions,
     submission_contents,
     lead_changes,

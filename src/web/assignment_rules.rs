@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Answer, FieldErrors, Flash, Form, Path, Portal, Shell, WebError};
 use crate::domain::assignment::{AssignmentRule, Condition};
 use crate::domain::ids::RuleId;
-use crate::domain::lead::{FieldKey, LeadField};
+use crate::domain::lead::LeadField;
 use crate::domain::words::words;
 use crate::store::assignment_rules::{self, Choices, Direction};
 use crate::store::audit::{self, Actor};
@@ -89,7 +89,7 @@ impl RuleForm {
         };
         match kind {
             ConditionKind::FieldEquals => {
-                let field = self.field.parse::<LeadField>().ok();
+                let field = choices.fields.offered(&self.field);
                 if field.is_none() {
                     errors.add("field", "Choose a lead field from the list.");
                 }
@@ -105,9 +105,7 @@ impl RuleForm {
                     );
                     return None;
                 }
-                field.map(|field| {
-                    Condition::FieldEquals(FieldKey::Standard(field), value.to_owned())
-                })
+                field.map(|field| Condition::FieldEquals(field, value.to_owned()))
             }
             ConditionKind::Account => {
                 listed("account", &self.account, &choices.accounts, errors).map(Condition::Account)
@@ -147,7 +145,7 @@ struct AssignmentRulesIndex {
     errors: FieldErrors,
     choices: Choices,
     kinds: Vec<(&'static str, &'static str)>,
-    fields: Vec<(&'static str, &'static str)>,
+    fields: Vec<(String, String)>,
     owners: Vec<(String, String)>,
 }
 
@@ -196,20 +194,17 @@ fn page(
         rows,
         form,
         errors,
-        choices,
         kinds: ConditionKind::ALL
             .iter()
             .map(|kind| (kind.as_str(), kind.label()))
             .collect(),
-        fields: LeadField::ALL
-            .iter()
-            .map(|field| (field.as_str(), field.label()))
-            .collect(),
+        fields: choices.fields.options(),
         owners: people
             .into_iter()
             .filter(|person| person.is_enabled)
             .map(|person| (person.id.into_string(), person.name))
             .collect(),
+        choices,
     }
 }
 
@@ -224,7 +219,9 @@ fn describe(condition: &Condition, choices: &Choices) -> String {
         Condition::Account(id) => format!("Account is {}", name(&choices.accounts, id.as_str())),
         Condition::Form(id) => format!("Form is {}", name(&choices.forms, id.as_str())),
         Condition::Campaign(id) => format!("Campaign is {}", name(&choices.campaigns, id.as_str())),
-        Condition::FieldEquals(field, value) => format!("{} is “{value}”", field.label()),
+        Condition::FieldEquals(field, value) => {
+            format!("{} is “{value}”", choices.fields.label(field))
+        }
     }
 }
 

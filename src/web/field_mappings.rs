@@ -14,10 +14,10 @@ use self::steps::{StepKind, describe};
 use super::{Answer, FieldErrors, Flash, Form, Path, Portal, Query, Shell, WebError};
 use crate::domain::field_mapping::{FieldMapping, SourceKind, WritePolicy, shipped_mappings};
 use crate::domain::ids::MappingId;
-use crate::domain::lead::{FieldKey, LeadField};
+use crate::domain::lead::{FieldKey, LeadField, LeadFields};
 use crate::store::audit::{self, Actor};
 use crate::store::field_mappings::{self, FormChoice};
-use crate::store::{StoreError, lock_rules, matching_strategies};
+use crate::store::{StoreError, custom_fields, lock_rules, matching_strategies};
 
 /// Where the list is.
 const INDEX: &str = "/settings/field-mappings";
@@ -46,6 +46,8 @@ struct Row {
     name: String,
     source: String,
     target: String,
+    /// The stored word, so that a search for a custom field's name finds it.
+    target_word: String,
     policy: &'static str,
     steps: String,
     is_compared: bool,
@@ -62,13 +64,14 @@ pub struct IndexQuery {
 /// # Errors
 /// As the database.
 pub async fn index(portal: Data<Portal>, shell: Shell, Query(query): Query<IndexQuery>) -> Answer {
-    let (mappings, forms, compared) = portal
+    let (mappings, forms, compared, lead_fields) = portal
         .store
         .read(|conn| {
             Ok::<_, StoreError>((
                 field_mappings::list(conn)?,
                 field_mappings::forms(conn)?,
                 matching_strategies::active(conn)?.fields,
+                custom_fields::fields(conn)?,
             ))
         })
         .await?;
@@ -84,7 +87,7 @@ pub async fn index(portal: Data<Portal>, shell: Shell, Query(query): Query<Index
             })
             .map(|field| field.label())
             .collect(),
-        groups: groups(mappings, &forms, &compared, &search),
+        groups: groups(mappings, &forms, &compared, &lead_fields, &search),
         search,
     };
     page.shell.render(StatusCode::OK, &page)
@@ -95,6 +98,7 @@ fn groups(
     mappings: Vec<FieldMapping>,
     forms: &[FormChoice],
     compared: &[FieldKey],
+    lead_fields: &LeadFields,
     search: &str,
 ) -> Vec<Group> {
     let words: Vec<String> = search.split_whitespace().map(str::to_lowercase).collect();
@@ -117,7 +121,7 @@ fn groups(
     for mapping in mappings {
         let row = Row {
             source: mapping.source.to_string(),
-            target: mapping.target.label().into_owned(),
+            target: lead_fields.label(&mapping.target).into_owned(),
             policy: mapping.policy.label(),
             steps: mapping
                 .transforms
@@ -126,6 +130,7 @@ fn groups(
                 .collect::<Vec<_>>()
                 .join(", "),
             is_compared: compared.contains(&mapping.target),
+            target_word: mapping.target.word().into_owned(),
             name: mapping.name,
             id: mapping.id,
         };
@@ -138,8 +143,11 @@ fn groups(
                 group
             }
         };
-        let text =
-            format!("{} {} {} {}", row.name, row.source, row.target, group.title).to_lowercase();
+        let text = format!(
+            "{} {} {} {} {}",
+            row.name, row.source, row.target, row.target_word, group.title
+        )
+        .to_lowercase();
         if words.iter().all(|word| text.contains(word)) {
             group.rows.push(row);
         }
@@ -162,7 +170,8 @@ struct FieldMappingsEdit {
     forms: Vec<FormChoice>,
     form_options: Vec<(String, String)>,
     kinds: Vec<(&'static str, &'static str)>,
-    fields: Vec<(&'static str, &'static str)>,
+    fields: Vec<(String, String)>,
+    lead_fields: LeadFields,
     policies: Vec<(&'static str, &'static str)>,
     step_kinds: Vec<(&'static str, &'static str)>,
     predefined: Vec<&'static str>,
@@ -174,6 +183,7 @@ impl FieldMappingsEdit {
         id: Option<MappingId>,
         input: MappingInput,
         forms: Vec<FormChoice>,
+        lead_fields: LeadFields,
     ) -> Self {
         let mut predefined: Vec<&str> = shipped_mappings()
             .iter()
@@ -183,7 +193,6 @@ impl FieldMappingsEdit {
         predefined.dedup();
         Self {
             shell,
-            input,
             errors: FieldErrors::new(),
             id,
             updated_at: None,
@@ -199,10 +208,9 @@ impl FieldMappingsEdit {
                 .iter()
                 .map(|kind| (kind.as_str(), kind.label()))
                 .collect(),
-            fields: LeadField::ALL
-                .iter()
-                .map(|field| (field.as_str(), field.label()))
-                .collect(),
+            fields: lead_fields.options_with(&input.target),
+            input,
+            lead_fields,
             policies: WritePolicy::ALL
                 .iter()
                 .map(|policy| (policy.as_str(), policy.label()))
@@ -244,7 +252,13 @@ pub struct NewQuery {
 /// # Errors
 /// As the database.
 pub async fn new(portal: Data<Portal>, shell: Shell, Query(query): Query<NewQuery>) -> Answer {
-    let forms = portal.store.read(field_mappings::forms).await?;
+    let (forms, lead_fields) = portal
+        .store
+        .read(|conn| {
+            let forms = field_mappings::forms(conn)?;
+            Ok::<_, StoreError>((forms, custom_fields::fields(conn)?))
+        })
+        .await?;
     let mut input = MappingInput::blank();
     for (field, given) in [
         (&mut input.name, query.name),
@@ -257,7 +271,7 @@ pub async fn new(portal: Data<Portal>, shell: Shell, Query(query): Query<NewQuer
             *field = given;
         }
     }
-    let page = FieldMappingsEdit::new(shell, None, input, forms);
+    let page = FieldMappingsEdit::new(shell, None, input, forms, lead_fields);
     page.shell.render(StatusCode::OK, &page)
 }
 
@@ -280,17 +294,19 @@ pub async fn create(
 /// `NotFound`, or as the database.
 pub async fn edit(portal: Data<Portal>, shell: Shell, Path(id): Path<MappingId>) -> Answer {
     let wanted = id.clone();
-    let (stored, forms) = portal
+    let (stored, forms, lead_fields) = portal
         .store
         .read(move |conn| {
             Ok::<_, StoreError>((
                 field_mappings::find(conn, &wanted)?,
                 field_mappings::forms(conn)?,
+                custom_fields::fields(conn)?,
             ))
         })
         .await?;
     let stored = stored.ok_or(WebError::NotFound)?;
-    let mut page = FieldMappingsEdit::new(shell, Some(id), MappingInput::of(&stored), forms);
+    let input = MappingInput::of(&stored);
+    let mut page = FieldMappingsEdit::new(shell, Some(id), input, forms, lead_fields);
     page.updated_at = Some(stored.updated_at);
     page.shell.render(StatusCode::OK, &page)
 }
@@ -325,7 +341,7 @@ async fn submit(
     input: MappingInput,
 ) -> Answer {
     let wanted = existing.clone();
-    let (forms, last, is_known) = portal
+    let (forms, last, is_known, lead_fields) = portal
         .store
         .read(move |conn| {
             let is_known = match &wanted {
@@ -333,13 +349,14 @@ async fn submit(
                 None => true,
             };
             let forms = field_mappings::forms(conn)?;
-            Ok::<_, StoreError>((forms, field_mappings::next_position(conn)?, is_known))
+            let last = field_mappings::next_position(conn)?;
+            Ok::<_, StoreError>((forms, last, is_known, custom_fields::fields(conn)?))
         })
         .await?;
     if !is_known {
         return Err(WebError::NotFound);
     }
-    let mut page = FieldMappingsEdit::new(shell, existing.clone(), input, forms);
+    let mut page = FieldMappingsEdit::new(shell, existing.clone(), input, forms, lead_fields);
     if page.input.wants_step {
         return page.shell.render(StatusCode::OK, &page);
     }
@@ -347,7 +364,10 @@ async fn submit(
         .clone()
         .unwrap_or_else(|| MappingId::new(portal.new_id()));
     let mut errors = FieldErrors::new();
-    if let Some(mapping) = page.input.check(id, &page.forms, last, &mut errors) {
+    if let Some(mapping) = page
+        .input
+        .check(id, &page.forms, &page.lead_fields, last, &mut errors)
+    {
         let expected = match existing {
             Some(_) => Some(page.input.expected()?),
             None => None,

@@ -10,12 +10,14 @@ use serde_json::{Value, json};
 
 use super::{Answer, FieldErrors, Flash, Form, Path, Portal, Shell, WebError};
 use crate::domain::ids::StrategyId;
-use crate::domain::lead::FieldKey;
+use crate::domain::lead::{FieldKey, LeadFields};
 use crate::domain::strategy::{
     MatchingStrategy, check_deletion, check_name, strategy_sentence, unmapped_fields,
 };
 use crate::store::audit::{self, Actor};
-use crate::store::{AnyConn, StoreError, field_mappings, lock_rules, matching_strategies};
+use crate::store::{
+    AnyConn, StoreError, custom_fields, field_mappings, lock_rules, matching_strategies,
+};
 
 /// Where the list is.
 const INDEX: &str = "/settings/matching-strategies";
@@ -35,12 +37,12 @@ struct Row {
 }
 
 impl Row {
-    fn new(strategy: MatchingStrategy, mapped: &BTreeSet<FieldKey>) -> Self {
+    fn new(strategy: MatchingStrategy, mapped: &BTreeSet<FieldKey>, known: &LeadFields) -> Self {
         Self {
-            sentence: strategy_sentence(&strategy),
+            sentence: strategy_sentence(&strategy, known),
             unmapped: unmapped_fields(&strategy, mapped)
                 .into_iter()
-                .map(|field| field.label().into_owned())
+                .map(|field| known.label(field).into_owned())
                 .collect(),
             strategy,
         }
@@ -52,18 +54,19 @@ impl Row {
 /// # Errors
 /// As the database.
 pub async fn index(portal: Data<Portal>, shell: Shell) -> Answer {
-    let (strategies, mapped) = portal
+    let (strategies, mapped, known) = portal
         .store
         .read(|conn| {
             let strategies = matching_strategies::list(conn)?;
-            Ok::<_, StoreError>((strategies, field_mappings::targets(conn)?))
+            let mapped = field_mappings::targets(conn)?;
+            Ok::<_, StoreError>((strategies, mapped, custom_fields::fields(conn)?))
         })
         .await?;
     let page = MatchingStrategiesIndex {
         shell,
         rows: strategies
             .into_iter()
-            .map(|strategy| Row::new(strategy, &mapped))
+            .map(|strategy| Row::new(strategy, &mapped, &known))
             .collect(),
     };
     page.shell.render(StatusCode::OK, &page)
@@ -85,12 +88,18 @@ struct MatchingStrategiesNew {
 /// # Errors
 /// As the database.
 pub async fn new(portal: Data<Portal>, shell: Shell) -> Answer {
-    let mapped = portal.store.read(field_mappings::targets).await?;
+    let (mapped, fields) = portal
+        .store
+        .read(|conn| {
+            let mapped = field_mappings::targets(conn)?;
+            Ok::<_, StoreError>((mapped, custom_fields::fields(conn)?))
+        })
+        .await?;
     let page = MatchingStrategiesNew {
         shell,
         name: String::new(),
         field: String::new(),
-        fields: options(mapped.iter()),
+        fields: options(mapped.iter(), &fields),
         errors: FieldErrors::new(),
     };
     page.shell.render(StatusCode::OK, &page)
@@ -113,11 +122,12 @@ pub async fn create(
     actor: Actor,
     Form(form): Form<NewForm>,
 ) -> Answer {
-    let (known, mapped) = portal
+    let (known, mapped, fields) = portal
         .store
         .read(|conn| {
             let known = matching_strategies::list(conn)?;
-            Ok::<_, StoreError>((known, field_mappings::targets(conn)?))
+            let mapped = field_mappings::targets(conn)?;
+            Ok::<_, StoreError>((known, mapped, custom_fields::fields(conn)?))
         })
         .await?;
     let mut errors = FieldErrors::new();
@@ -125,7 +135,7 @@ pub async fn create(
     if let Some(error) = check_name(&form.name, names) {
         errors.add("name", error.to_string());
     }
-    let field = check_field(&form.field, &mapped, &mut errors);
+    let field = check_field(&form.field, &mapped, &fields, &mut errors);
     if let Some(field) = field.filter(|_| errors.is_empty()) {
         let strategy = MatchingStrategy {
             id: StrategyId::new(portal.new_id()),
@@ -157,7 +167,7 @@ pub async fn create(
         shell,
         name: form.name,
         field: form.field,
-        fields: options(mapped.iter()),
+        fields: options(mapped.iter(), &fields),
         errors,
     };
     page.shell.render(StatusCode::UNPROCESSABLE_ENTITY, &page)
@@ -167,6 +177,7 @@ pub async fn create(
 fn check_field(
     word: &str,
     mapped: &BTreeSet<FieldKey>,
+    known: &LeadFields,
     errors: &mut FieldErrors,
 ) -> Option<FieldKey> {
     let field = word.parse::<FieldKey>().ok();
@@ -177,7 +188,7 @@ fn check_field(
                 "field",
                 format!(
                     "{} has no field mapping, so it would never have a value to compare. Add a mapping first.",
-                    field.label()
+                    known.label(&field)
                 ),
             );
             None
@@ -190,9 +201,13 @@ fn check_field(
 }
 
 /// Word and label of fields, for a select.
-fn options<'a>(fields: impl Iterator<Item = &'a FieldKey>) -> Vec<(String, String)> {
+fn options<'a>(
+    fields: impl Iterator<Item = &'a FieldKey>,
+    known: &LeadFields,
+) -> Vec<(String, String)> {
     fields
-        .map(|field| (field.word().into_owned(), field.label().into_owned()))
+        .filter(|field| known.is_offered(field))
+        .map(|field| (field.word().into_owned(), known.label(field).into_owned()))
         .collect()
 }
 
@@ -235,6 +250,7 @@ struct MatchingStrategiesShow {
     field: String,
     /// Mapped fields that the strategy does not hold yet.
     choices: Vec<(String, String)>,
+    known: LeadFields,
     errors: FieldErrors,
 }
 
@@ -253,7 +269,7 @@ async fn show_page(
     shell: Shell,
     id: StrategyId,
 ) -> Result<MatchingStrategiesShow, WebError> {
-    let (strategy, active_name, mapped, lock_version) = portal
+    let (strategy, active_name, mapped, lock_version, fields) = portal
         .store
         .read(move |conn| {
             Ok::<_, StoreError>((
@@ -261,6 +277,7 @@ async fn show_page(
                 matching_strategies::active(conn)?.name,
                 field_mappings::targets(conn)?,
                 matching_strategies::lock_version(conn, &id)?,
+                custom_fields::fields(conn)?,
             ))
         })
         .await?;
@@ -274,8 +291,10 @@ async fn show_page(
             mapped
                 .iter()
                 .filter(|field| !strategy.fields.contains(field)),
+            &fields,
         ),
-        row: Row::new(strategy, &mapped),
+        row: Row::new(strategy, &mapped, &fields),
+        known: fields,
         errors: FieldErrors::new(),
     })
 }
@@ -497,16 +516,19 @@ async fn deletion_page(
     shell: Shell,
     id: StrategyId,
 ) -> Result<MatchingStrategiesDeletion, WebError> {
-    let strategy = portal
+    let (strategy, known) = portal
         .store
-        .read(move |conn| matching_strategies::get(conn, &id))
+        .read(move |conn| {
+            let strategy = matching_strategies::get(conn, &id)?;
+            Ok::<_, StoreError>((strategy, custom_fields::fields(conn)?))
+        })
         .await?;
     Ok(MatchingStrategiesDeletion {
         shell,
         problem: check_deletion(&strategy)
             .err()
             .map(|error| error.to_string()),
-        row: Row::new(strategy, &BTreeSet::new()),
+        row: Row::new(strategy, &BTreeSet::new(), &known),
     })
 }
 

@@ -25,6 +25,7 @@ mod campaigns;
 mod confirm;
 mod connect;
 pub mod csv_export;
+mod custom_fields;
 pub mod error;
 mod field_mappings;
 pub mod flash;

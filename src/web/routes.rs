@@ -7,9 +7,9 @@ use actix_web::{HttpResponse, web};
 
 use super::access::{self, Access, Entry, RouteInfo, get, post};
 use super::{
-    WebError, account, accounts, assignment_rules, audit_log, campaigns, connect, field_mappings,
-    forms, home, integration_configuration, leads, matching_strategies, profiles, sign_in,
-    submissions, sync_status, users,
+    WebError, account, accounts, assignment_rules, audit_log, campaigns, connect, custom_fields,
+    field_mappings, forms, home, integration_configuration, leads, matching_strategies, profiles,
+    sign_in, submissions, sync_status, users,
 };
 use crate::domain::access::Permission as P;
 
@@ -82,6 +82,15 @@ fn entries() -> Vec<Entry> {
         post("/settings/field-mappings/{id}",       Needs(P::ManageMappings), field_mappings::update),
         get ("/settings/field-mappings/{id}/deletion", Needs(P::ManageMappings), field_mappings::deletion),
         post("/settings/field-mappings/{id}/deletion", Needs(P::ManageMappings), field_mappings::destroy),
+
+        get ("/settings/custom-fields",             Needs(P::ManageMappings), custom_fields::index),
+        get ("/settings/custom-fields/new",         Needs(P::ManageMappings), custom_fields::new),
+        post("/settings/custom-fields",             Needs(P::ManageMappings), custom_fields::create),
+        get ("/settings/custom-fields/{name}",      Needs(P::ManageMappings), custom_fields::edit),
+        post("/settings/custom-fields/{name}",      Needs(P::ManageMappings), custom_fields::update),
+        post("/settings/custom-fields/{name}/retirement", Needs(P::ManageMappings), custom_fields::retire),
+        post("/settings/custom-fields/{name}/retirement/end", Needs(P::ManageMappings), custom_fields::restore),
+        post("/settings/custom-fields/{name}/deletion", Needs(P::ManageMappings), custom_fields::destroy),
 
         get ("/settings/matching-strategies",       Needs(P::ManageStrategies), matching_strategies::index),
         get ("/settings/matching-strategies/new",   Needs(P::ManageStrategies), matching_strategies::new),

@@ -14,6 +14,7 @@ mod account;
 mod accounts;
 mod assignment_rules;
 mod busy;
+mod custom_fields;
 mod field_mappings;
 mod integration_configuration;
 mod leads;

@@ -1,6 +1,7 @@
 //! The lead: its fields, its states, where each value came from, and how a submission is written onto it.
 
 mod apply;
+pub mod custom;
 mod field;
 mod provenance;
 #[cfg(test)]
@@ -9,6 +10,7 @@ mod tests;
 use chrono::{DateTime, Utc};
 
 pub use apply::{FieldChange, apply};
+pub use custom::{CustomFieldType, DefinedField, LeadFields};
 pub use field::{CustomField, FieldKey, FieldKind, LeadField, LeadValues, is_custom_field_name};
 pub use provenance::{FieldOrigin, Origin, Provenance};
 

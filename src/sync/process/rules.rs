@@ -25,7 +25,8 @@ impl Rules {
     pub(super) fn load(conn: &mut AnyConn, account: &AccountId) -> Result<Self, StoreError> {
         let settings = store::integration_settings::get(conn)?;
         let mapping_list = store::field_mappings::list(conn)?;
-        let mappings = MappingSet::new(mapping_list.clone());
+        let mappings = MappingSet::new(mapping_list.clone())
+            .with_custom_fields(store::custom_fields::list(conn)?);
         let owners = store::owners::load(conn, account)?;
         let fallback_owner = settings
             .fallback_owner_id

@@ -4,7 +4,7 @@ use crate::domain::field_mapping::{
     FieldMapping, InvalidSource, Source, SourceKind, WritePolicy, check_transforms,
 };
 use crate::domain::ids::MappingId;
-use crate::domain::lead::{FieldKey, LeadField};
+use crate::domain::lead::{FieldKey, LeadFields};
 use crate::store::field_mappings::{FormChoice, StoredMapping};
 use crate::web::WebError;
 use crate::web::form::FieldErrors;
@@ -128,6 +128,7 @@ impl MappingInput {
         &self,
         id: MappingId,
         forms: &[FormChoice],
+        lead_fields: &LeadFields,
         last: i64,
         errors: &mut FieldErrors,
     ) -> Option<FieldMapping> {
@@ -155,9 +156,10 @@ impl MappingInput {
             }
         };
         let source = self.check_source(errors);
-        let target = match self.target.parse::<LeadField>() {
-            Ok(field) => Some(FieldKey::Standard(field)),
-            Err(_) => {
+        let target = match self.target.parse::<FieldKey>() {
+            // A retired field stays where it is a mapping's target already.
+            Ok(field) if lead_fields.kind(&field).is_some() => Some(field),
+            _ => {
                 errors.add("target", "Choose a lead field from the list.");
                 None
             }

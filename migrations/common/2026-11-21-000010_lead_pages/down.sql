@@ -1,0 +1,14 @@
+DROP INDEX lead_origins_campaign_id;
+DROP INDEX lead_origins_form_id;
+DROP INDEX lead_origins_account_id;
+DROP INDEX lead_origins_name_key;
+DROP INDEX lead_origins_active_at;
+ALTER TABLE lead_origins DROP COLUMN name_key;
+ALTER TABLE lead_origins DROP COLUMN active_at;
+DROP INDEX lead_match_keys_alias;
+DELETE FROM lead_match_keys WHERE is_alias;
+ALTER TABLE lead_match_keys DROP COLUMN is_alias;
+DROP TABLE lead_merges;
+DROP TABLE lead_views;
+DROP TABLE lead_notes;
+DROP TABLE custom_fields;
