@@ -29,18 +29,31 @@ window.addEventListener("pageshow", () => {
 document.querySelector(".error-summary")?.focus();
 
 // On narrow screens a row of a table becomes a card, each cell with its heading; the roles keep it a table for screen readers.
-for (const table of document.querySelectorAll(".table-scroll > table")) {
-  const heads = table.tHead?.rows.length === 1 ? Array.from(table.tHead.rows[0].cells, (cell) => cell.textContent.trim()) : [];
-  if (heads.length === 0 || table.querySelector("tbody [colspan], tbody [rowspan]")) { continue; }
-  table.setAttribute("role", "table");
-  for (const part of table.querySelectorAll("thead, tbody")) { part.setAttribute("role", "rowgroup"); }
-  for (const row of table.rows) {
-    row.setAttribute("role", "row");
-    Array.from(row.cells).forEach((cell, at) => {
-      const isHead = row.parentElement === table.tHead;
-      cell.setAttribute("role", isHead ? "columnheader" : cell.tagName === "TH" ? "rowheader" : "cell");
-      if (!isHead) { cell.dataset.label = heads[at] ?? ""; }
-    });
+const stack = (part) => {
+  for (const table of part.querySelectorAll(".table-scroll > table:not(.stacked)")) {
+    const heads = table.tHead?.rows.length === 1 ? Array.from(table.tHead.rows[0].cells, (cell) => cell.textContent.trim()) : [];
+    if (heads.length === 0 || table.querySelector("tbody [colspan], tbody [rowspan]")) { continue; }
+    table.setAttribute("role", "table");
+    for (const group of table.querySelectorAll("thead, tbody")) { group.setAttribute("role", "rowgroup"); }
+    for (const row of table.rows) {
+      row.setAttribute("role", "row");
+      Array.from(row.cells).forEach((cell, at) => {
+        const isHead = row.parentElement === table.tHead;
+        cell.setAttribute("role", isHead ? "columnheader" : cell.tagName === "TH" ? "rowheader" : "cell");
+        if (!isHead) { cell.dataset.label = heads[at] ?? ""; }
+      });
+    }
+    table.classList.add("stacked");
   }
-  table.classList.add("stacked");
+};
+stack(document);
+
+// Parts that refresh themselves bring new tables.
+const content = document.querySelector("main");
+if (content) {
+  new MutationObserver((changes) => {
+    for (const node of changes.flatMap((change) => Array.from(change.addedNodes))) {
+      if (node instanceof Element) { stack(node.parentElement ?? node); }
+    }
+  }).observe(content, { childList: true, subtree: true });
 }
