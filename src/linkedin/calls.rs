@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 
 use super::encoding::{Query, list, primitive};
 use super::error::LinkedInError;
-use super::page::{Element, Page, read_body, read_entity, read_page};
+use super::page::{Element, Page, UnreadPage, read_body, read_entity, read_envelope};
 use super::wire::{
     AdAccount, AdAccountUser, BatchAnswer, Campaign, CampaignGroup, Creative, FormResponse,
     LeadForm, OrganizationAcl, UserInfo,
@@ -140,6 +140,19 @@ impl LinkedInClient {
         token: &AccessToken,
         wanted: &ResponsesQuery,
     ) -> Result<Page<FormResponse>> {
+        let unread = self.unread_lead_form_responses(token, wanted).await?;
+        Ok(unread.map(UnreadPage::read))
+    }
+
+    /// The same page as JSON texts: most of a page that is read again is known, and need not be read in full.
+    ///
+    /// # Errors
+    /// See [`LinkedInError`]; an answer that is no page is never an empty page.
+    pub async fn unread_lead_form_responses(
+        &self,
+        token: &AccessToken,
+        wanted: &ResponsesQuery,
+    ) -> Result<UnreadPage> {
         let range = match wanted.end_ms {
             Some(end) => format!("(start:{},end:{end})", wanted.start_ms),
             None => format!("(start:{})", wanted.start_ms),
@@ -160,12 +173,12 @@ impl LinkedInClient {
                 },
             )
             .structure("submittedAtTimeRange", &range);
-        self.page(
-            token,
-            "leadFormResponses",
-            &paged(query, wanted.start, wanted.count),
-        )
-        .await
+        let query = paged(query, wanted.start, wanted.count);
+        let received = self
+            .rest(token, FINDER, "leadFormResponses", &query)
+            .await?;
+        let page = read_envelope(&received.body)?;
+        Ok(received.answer(page))
     }
 
     /// One response; `with_form` embeds the form in the version that was answered, and the names of campaign and owner.
@@ -278,7 +291,7 @@ impl LinkedInClient {
         query: &Query,
     ) -> Result<Page<T>> {
         let received = self.rest(token, FINDER, path, query).await?;
-        let page = read_page(&received.body)?;
+        let page = read_envelope(&received.body)?.read();
         Ok(received.answer(page))
     }
 

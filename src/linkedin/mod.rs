@@ -22,7 +22,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use calls::ResponsesQuery;
 pub use error::{DayLimit, LinkedInError, Refusal};
-pub use page::{Element, Page};
+pub use page::{Element, Page, UnreadPage};
 
 /// The largest page of the REST API that is read, in bytes after decompression.
 pub const PAGE_SIZE_CAP: usize = 32 * 1024 * 1024;

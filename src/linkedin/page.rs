@@ -100,12 +100,35 @@ struct Metadata {
     next_page_token: Option<String>,
 }
 
-/// Reads a page.
+/// A page whose elements nobody has read yet: for a caller that knows most of them already.
+#[derive(Debug, Clone)]
+pub struct UnreadPage {
+    /// Offset paging as LinkedIn reported it.
+    pub paging: Paging,
+    /// Cursor paging: the token of the next page; `None` ends the listing.
+    pub next_page_token: Option<String>,
+    /// The JSON text of each element, byte for byte, in LinkedIn's order.
+    pub elements: Vec<Box<RawValue>>,
+}
+
+impl UnreadPage {
+    /// Reads every element.
+    #[must_use]
+    pub fn read<T: DeserializeOwned>(self) -> Page<T> {
+        Page {
+            paging: self.paging,
+            next_page_token: self.next_page_token,
+            elements: self.elements.into_iter().map(Element::read).collect(),
+        }
+    }
+}
+
+/// Reads the envelope of a page.
 ///
 /// # Errors
 /// [`LinkedInError::UnexpectedAnswer`] for anything but a JSON object with a list called `elements`: such an answer is
 /// never an empty page.
-pub(super) fn read_page<T: DeserializeOwned>(body: &[u8]) -> Result<Page<T>, LinkedInError> {
+pub(super) fn read_envelope(body: &[u8]) -> Result<UnreadPage, LinkedInError> {
     let envelope: Envelope = read_body(body)?;
     let paging = envelope
         .paging
@@ -115,10 +138,10 @@ pub(super) fn read_page<T: DeserializeOwned>(body: &[u8]) -> Result<Page<T>, Lin
         .metadata
         .and_then(|raw| serde_json::from_str(raw.get()).ok())
         .unwrap_or_default();
-    Ok(Page {
+    Ok(UnreadPage {
         paging,
         next_page_token: metadata.next_page_token.filter(|token| !token.is_empty()),
-        elements: envelope.elements.into_iter().map(Element::read).collect(),
+        elements: envelope.elements,
     })
 }
 
@@ -234,7 +257,7 @@ mod tests {
     }
 
     fn page(body: &str) -> Result<Page<Named>, LinkedInError> {
-        read_page(body.as_bytes())
+        read_envelope(body.as_bytes()).map(UnreadPage::read)
     }
 
     #[test]
@@ -281,7 +304,7 @@ mod tests {
             );
         }
         assert!(matches!(
-            read_page::<Named>(b"\xff\xfe{\"elements\":[]}"),
+            read_envelope(b"\xff\xfe{\"elements\":[]}"),
             Err(LinkedInError::UnexpectedAnswer { .. })
         ));
     }
@@ -362,7 +385,7 @@ mod tests {
 
         #[test]
         fn any_bytes_give_a_page_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = read_page::<Named>(&bytes);
+            let _ = read_envelope(&bytes).map(UnreadPage::read::<Named>);
         }
     }
 }

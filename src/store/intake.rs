@@ -5,9 +5,11 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Binary, Text};
 use diesel::upsert::excluded;
 
 use super::columns::Cells;
+use super::moment::Moment;
 use super::schema::{form_submissions, lead_changes, submission_contents};
 use super::{AnyConn, StoreError};
 use crate::domain::account::LeadType;
@@ -15,9 +17,9 @@ use crate::domain::ids::{
     AccountId, CampaignId, FormId, FormVersionId, LeadId, SubmissionId, UserId,
 };
 use crate::domain::submission::{MatchingStatus, ProcessingState, SubmissionReason};
-use crate::each;
+use crate::insert_rows;
 
-/// 28 columns × 1,000 rows stays below SQLite's limit of 32,766 bind values.
+/// Submissions that are looked up, or made into rows, at once.
 const CHUNK: usize = 1_000;
 
 /// A submission that is stored already.
@@ -25,7 +27,7 @@ const CHUNK: usize = 1_000;
 pub struct Known {
     /// Our id.
     pub id: SubmissionId,
-    /// SHA-256 of the raw response.
+    /// SHA-256 of what the response says, whatever the order.
     pub content_hash: Vec<u8>,
     /// Counts the contents that LinkedIn sent under this response id.
     pub revision: i64,
@@ -52,6 +54,38 @@ type KnownRow = (
     i64,
     NaiveDateTime,
 );
+
+/// The content hash of each of these responses that is stored: (position in the list, hash), in no order.
+///
+/// # Errors
+/// As any query.
+pub fn content_hashes(
+    conn: &mut AnyConn,
+    response_ids: &[&str],
+) -> Result<Vec<(usize, Vec<u8>)>, StoreError> {
+    let found: Vec<(i64, Vec<u8>)> = match conn {
+        AnyConn::Pg(c) => diesel::dsl::sql::<(BigInt, Binary)>(
+            "SELECT wanted.position - 1, found.content_hash FROM unnest(",
+        )
+        .bind::<Array<Text>, _>(response_ids)
+        .sql(
+            ") WITH ORDINALITY AS wanted (response_id, position) \
+             JOIN form_submissions AS found ON found.response_id = wanted.response_id",
+        )
+        .load(c)?,
+        // A list of texts always has a JSON form. `CROSS JOIN` keeps the order of the join.
+        AnyConn::Sqlite(c) => diesel::dsl::sql::<(BigInt, Binary)>(
+            "SELECT wanted.key, found.content_hash FROM json_each(",
+        )
+        .bind::<Text, _>(serde_json::to_string(response_ids).unwrap_or_default())
+        .sql(") AS wanted CROSS JOIN form_submissions AS found ON found.response_id = wanted.value")
+        .load(c)?,
+    };
+    Ok(found
+        .into_iter()
+        .filter_map(|(position, hash)| Some((usize::try_from(position).ok()?, hash)))
+        .collect())
+}
 
 /// The stored ones among these response ids.
 ///
@@ -150,7 +184,7 @@ pub struct DecidedSubmission {
     pub attempts: i64,
     /// When it was decided.
     pub processed_at: Option<DateTime<Utc>>,
-    /// SHA-256 of `raw`.
+    /// SHA-256 of what the response says, whatever the order.
     pub content_hash: Vec<u8>,
     /// Counts the contents under this response id.
     pub revision: i64,
@@ -160,75 +194,73 @@ pub struct DecidedSubmission {
     pub decision: Option<String>,
 }
 
+/// Rows without borrowed parts, because only such a statement is prepared once, see `insert_rows!`.
 #[derive(Insertable)]
 #[diesel(table_name = form_submissions, treat_none_as_default_value = false)]
-struct SubmissionRow<'a> {
-    id: &'a str,
-    response_id: &'a str,
-    account_id: &'a str,
-    form_id: Option<&'a str>,
-    form_version_id: Option<&'a str>,
+struct SubmissionRow {
+    id: String,
+    response_id: String,
+    account_id: String,
+    form_id: Option<String>,
+    form_version_id: Option<String>,
     form_linkedin_id: Option<i64>,
     form_version_number: Option<i64>,
-    campaign_id: Option<&'a str>,
+    campaign_id: Option<String>,
     campaign_linkedin_id: Option<i64>,
     creative_linkedin_id: Option<i64>,
-    lead_type: &'a str,
-    submitter_urn: Option<&'a str>,
-    submitted_at: NaiveDateTime,
-    received_at: NaiveDateTime,
+    lead_type: &'static str,
+    submitter_urn: Option<String>,
+    submitted_at: Moment,
+    received_at: Moment,
     is_test: bool,
-    name: &'a str,
-    matching_status: &'a str,
-    processing_state: &'a str,
-    reason: Option<&'a str>,
-    reason_detail: Option<&'a str>,
+    name: String,
+    matching_status: &'static str,
+    processing_state: &'static str,
+    reason: Option<&'static str>,
+    reason_detail: Option<String>,
     flag_count: i64,
-    lead_id: Option<&'a str>,
+    lead_id: Option<String>,
     attempts: i64,
-    processed_at: Option<NaiveDateTime>,
-    content_hash: &'a [u8],
+    processed_at: Option<Moment>,
+    content_hash: Vec<u8>,
     revision: i64,
 }
 
 #[derive(Insertable)]
 #[diesel(table_name = submission_contents, treat_none_as_default_value = false)]
-struct ContentRow<'a> {
-    submission_id: &'a str,
-    raw: &'a [u8],
-    decision: Option<&'a str>,
+struct ContentRow {
+    submission_id: String,
+    raw: Vec<u8>,
+    decision: Option<String>,
 }
 
-fn row(submission: &DecidedSubmission) -> SubmissionRow<'_> {
+fn row(submission: &DecidedSubmission) -> SubmissionRow {
     SubmissionRow {
-        id: submission.id.as_str(),
-        response_id: &submission.response_id,
-        account_id: submission.account_id.as_str(),
-        form_id: submission.form_id.as_ref().map(FormId::as_str),
-        form_version_id: submission
-            .form_version_id
-            .as_ref()
-            .map(FormVersionId::as_str),
+        id: submission.id.as_str().to_owned(),
+        response_id: submission.response_id.clone(),
+        account_id: submission.account_id.as_str().to_owned(),
+        form_id: submission.form_id.clone().map(String::from),
+        form_version_id: submission.form_version_id.clone().map(String::from),
         form_linkedin_id: submission.form_linkedin.map(|(form, _)| form),
         form_version_number: submission.form_linkedin.map(|(_, version)| version),
-        campaign_id: submission.campaign_id.as_ref().map(CampaignId::as_str),
+        campaign_id: submission.campaign_id.clone().map(String::from),
         campaign_linkedin_id: submission.campaign_linkedin_id,
         creative_linkedin_id: submission.creative_linkedin_id,
         lead_type: submission.lead_type.as_str(),
-        submitter_urn: submission.submitter_urn.as_deref(),
-        submitted_at: submission.submitted_at.naive_utc(),
-        received_at: submission.received_at.naive_utc(),
+        submitter_urn: submission.submitter_urn.clone(),
+        submitted_at: Moment(submission.submitted_at.naive_utc()),
+        received_at: Moment(submission.received_at.naive_utc()),
         is_test: submission.is_test,
-        name: &submission.name,
+        name: submission.name.clone(),
         matching_status: submission.matching_status.as_str(),
         processing_state: submission.processing_state.as_str(),
         reason: submission.reason.map(SubmissionReason::as_str),
-        reason_detail: submission.reason_detail.as_deref(),
+        reason_detail: submission.reason_detail.clone(),
         flag_count: submission.flag_count,
-        lead_id: submission.lead_id.as_ref().map(LeadId::as_str),
+        lead_id: submission.lead_id.clone().map(String::from),
         attempts: submission.attempts,
-        processed_at: submission.processed_at.map(|at| at.naive_utc()),
-        content_hash: &submission.content_hash,
+        processed_at: submission.processed_at.map(|at| Moment(at.naive_utc())),
+        content_hash: submission.content_hash.clone(),
         revision: submission.revision,
     }
 }
@@ -241,9 +273,9 @@ pub fn save(conn: &mut AnyConn, decided: &[DecidedSubmission]) -> Result<(), Sto
     use form_submissions as s;
     use submission_contents as k;
     for chunk in decided.chunks(CHUNK) {
-        let rows: Vec<SubmissionRow<'_>> = chunk.iter().map(row).collect();
-        each!(conn, |c| diesel::insert_into(s::table)
-            .values(&rows)
+        let rows: Vec<SubmissionRow> = chunk.iter().map(row).collect();
+        insert_rows!(conn, &rows, |block| diesel::insert_into(s::table)
+            .values(block)
             .on_conflict(s::id)
             .do_update()
             .set((
@@ -269,25 +301,23 @@ pub fn save(conn: &mut AnyConn, decided: &[DecidedSubmission]) -> Result<(), Sto
                 s::processed_at.eq(excluded(s::processed_at)),
                 s::content_hash.eq(excluded(s::content_hash)),
                 s::revision.eq(excluded(s::revision)),
-            ))
-            .execute(c))?;
-        let contents: Vec<ContentRow<'_>> = chunk
+            )));
+        let contents: Vec<ContentRow> = chunk
             .iter()
             .map(|submission| ContentRow {
-                submission_id: submission.id.as_str(),
-                raw: &submission.raw,
-                decision: submission.decision.as_deref(),
+                submission_id: submission.id.as_str().to_owned(),
+                raw: submission.raw.clone(),
+                decision: submission.decision.clone(),
             })
             .collect();
-        each!(conn, |c| diesel::insert_into(k::table)
-            .values(&contents)
+        insert_rows!(conn, &contents, |block| diesel::insert_into(k::table)
+            .values(block)
             .on_conflict(k::submission_id)
             .do_update()
             .set((
                 k::raw.eq(excluded(k::raw)),
                 k::decision.eq(excluded(k::decision))
-            ))
-            .execute(c))?;
+            )));
     }
     Ok(())
 }
@@ -388,37 +418,36 @@ pub struct LeadChange {
 
 #[derive(Insertable)]
 #[diesel(table_name = lead_changes, treat_none_as_default_value = false)]
-struct ChangeRow<'a> {
-    id: &'a str,
-    lead_id: &'a str,
-    submission_id: Option<&'a str>,
-    user_id: Option<&'a str>,
-    kind: &'a str,
-    changes: &'a str,
-    created_at: NaiveDateTime,
+struct ChangeRow {
+    id: String,
+    lead_id: String,
+    submission_id: Option<String>,
+    user_id: Option<String>,
+    kind: &'static str,
+    changes: String,
+    created_at: Moment,
 }
 
 /// Adds to the timelines of leads.
 ///
 /// # Errors
 /// As any query.
-pub fn add_changes(conn: &mut AnyConn, changes: &[LeadChange]) -> Result<(), StoreError> {
-    for chunk in changes.chunks(CHUNK) {
-        let rows: Vec<ChangeRow<'_>> = chunk
-            .iter()
-            .map(|change| ChangeRow {
-                id: &change.id,
-                lead_id: change.lead_id.as_str(),
-                submission_id: change.submission_id.as_ref().map(SubmissionId::as_str),
-                user_id: change.user_id.as_ref().map(UserId::as_str),
-                kind: change.kind,
-                changes: &change.changes,
-                created_at: change.created_at.naive_utc(),
-            })
-            .collect();
-        each!(conn, |c| diesel::insert_into(lead_changes::table)
-            .values(&rows)
-            .execute(c))?;
-    }
+pub fn add_changes(conn: &mut AnyConn, changes: Vec<LeadChange>) -> Result<(), StoreError> {
+    let rows: Vec<ChangeRow> = changes
+        .into_iter()
+        .map(|change| ChangeRow {
+            id: change.id,
+            lead_id: change.lead_id.into_string(),
+            submission_id: change.submission_id.map(String::from),
+            user_id: change.user_id.map(String::from),
+            kind: change.kind,
+            changes: change.changes,
+            created_at: Moment(change.created_at.naive_utc()),
+        })
+        .collect();
+    insert_rows!(conn, &rows, |block| diesel::insert_into(
+        lead_changes::table
+    )
+    .values(block));
     Ok(())
 }

@@ -98,7 +98,7 @@ pub fn save(
     lead_rows::save(conn, &[&lead])?;
     add_changes(
         conn,
-        &[LeadChange {
+        vec![LeadChange {
             id: change_id,
             lead_id: id.clone(),
             submission_id: None,

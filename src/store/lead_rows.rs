@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 
 use super::columns::Cells;
+use super::moment::Moment;
 use super::schema::{lead_origins, leads};
 use super::{AnyConn, StoreError};
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{FieldKey, Lead, LeadField, LeadValues};
-use crate::each;
+use crate::insert_rows;
 
-/// Rows per statement: 32 columns × 1,000 rows stays below SQLite's 32,766 and PostgreSQL's 65,535 bind values.
+/// Leads whose rows are made at once.
 const CHUNK: usize = 1_000;
 
 macro_rules! lead_row {
@@ -27,8 +27,8 @@ macro_rules! lead_row {
             pub(super) topic: String,
             pub(super) status: String,
             pub(super) owner_id: String,
-            pub(super) created_at: NaiveDateTime,
-            pub(super) updated_at: NaiveDateTime,
+            pub(super) created_at: Moment,
+            pub(super) updated_at: Moment,
             pub(super) lock_version: i64,
         }
 
@@ -55,8 +55,8 @@ macro_rules! lead_row {
                     topic: lead.topic.clone(),
                     status: lead.status.as_str().to_owned(),
                     owner_id: lead.owner_id.as_str().to_owned(),
-                    created_at: lead.created_at.naive_utc(),
-                    updated_at: lead.updated_at.naive_utc(),
+                    created_at: Moment(lead.created_at.naive_utc()),
+                    updated_at: Moment(lead.updated_at.naive_utc()),
                     lock_version: lead.lock_version,
                 };
                 let mut custom = BTreeMap::new();
@@ -121,10 +121,10 @@ pub(super) struct OriginRow {
     member_urn: Option<String>,
     first_submission_id: Option<String>,
     latest_submission_id: Option<String>,
-    latest_submitted_at: Option<NaiveDateTime>,
+    latest_submitted_at: Option<Moment>,
     submission_count: i64,
     provenance: String,
-    active_at: NaiveDateTime,
+    active_at: Moment,
     name_key: String,
 }
 
@@ -139,7 +139,7 @@ impl OriginRow {
             member_urn: lead.member_urn.clone(),
             first_submission_id: lead.first_submission_id.clone().map(String::from),
             latest_submission_id: lead.latest_submission_id.clone().map(String::from),
-            latest_submitted_at: lead.latest_submitted_at.map(|at| at.naive_utc()),
+            latest_submitted_at: lead.latest_submitted_at.map(|at| Moment(at.naive_utc())),
             submission_count: lead.submission_count,
             provenance: serde_json::to_string(&lead.provenance).map_err(|_| {
                 StoreError::Corrupt {
@@ -148,10 +148,11 @@ impl OriginRow {
                     id: lead.id.as_str().to_owned(),
                 }
             })?,
-            active_at: lead
-                .latest_submitted_at
-                .unwrap_or(lead.created_at)
-                .naive_utc(),
+            active_at: Moment(
+                lead.latest_submitted_at
+                    .unwrap_or(lead.created_at)
+                    .naive_utc(),
+            ),
             name_key: name_key(lead),
         })
     }
@@ -196,15 +197,15 @@ pub(super) fn lead(mut row: LeadRow, origin: OriginRow) -> Result<Lead, StoreErr
         source: origins.word("source", &origin.source)?,
         owner_id: cells.word("owner_id", &row.owner_id)?,
         provenance: origins.json("provenance", &origin.provenance)?,
-        created_at: row.created_at.and_utc(),
-        updated_at: row.updated_at.and_utc(),
+        created_at: row.created_at.0.and_utc(),
+        updated_at: row.updated_at.0.and_utc(),
         first_submission_id: origins
             .optional("first_submission_id", origin.first_submission_id.as_deref())?,
         latest_submission_id: origins.optional(
             "latest_submission_id",
             origin.latest_submission_id.as_deref(),
         )?,
-        latest_submitted_at: origin.latest_submitted_at.map(|at| at.and_utc()),
+        latest_submitted_at: origin.latest_submitted_at.map(|at| at.0.and_utc()),
         submission_count: origin.submission_count,
         account_id: origins.optional("account_id", origin.account_id.as_deref())?,
         form_id: origins.optional("form_id", origin.form_id.as_deref())?,
@@ -244,8 +245,8 @@ pub fn save(conn: &mut AnyConn, changed: &[&Lead]) -> Result<(), StoreError> {
             .iter()
             .map(|lead| OriginRow::new(lead))
             .collect::<Result<Vec<_>, _>>()?;
-        each!(conn, |c| diesel::insert_into(leads::table)
-            .values(&rows)
+        insert_rows!(conn, &rows, |block| diesel::insert_into(leads::table)
+            .values(block)
             .on_conflict(leads::id)
             .do_update()
             .set((
@@ -256,27 +257,27 @@ pub fn save(conn: &mut AnyConn, changed: &[&Lead]) -> Result<(), StoreError> {
                 leads::owner_id.eq(excluded(leads::owner_id)),
                 leads::updated_at.eq(excluded(leads::updated_at)),
                 leads::lock_version.eq(excluded(leads::lock_version)),
-            ))
-            .execute(c))?;
-        each!(conn, |c| diesel::insert_into(lead_origins::table)
-            .values(&origins)
-            .on_conflict(lead_origins::lead_id)
-            .do_update()
-            .set((
-                lead_origins::source.eq(excluded(lead_origins::source)),
-                lead_origins::account_id.eq(excluded(lead_origins::account_id)),
-                lead_origins::form_id.eq(excluded(lead_origins::form_id)),
-                lead_origins::campaign_id.eq(excluded(lead_origins::campaign_id)),
-                lead_origins::member_urn.eq(excluded(lead_origins::member_urn)),
-                lead_origins::first_submission_id.eq(excluded(lead_origins::first_submission_id)),
-                lead_origins::latest_submission_id.eq(excluded(lead_origins::latest_submission_id)),
-                lead_origins::latest_submitted_at.eq(excluded(lead_origins::latest_submitted_at)),
-                lead_origins::submission_count.eq(excluded(lead_origins::submission_count)),
-                lead_origins::provenance.eq(excluded(lead_origins::provenance)),
-                lead_origins::active_at.eq(excluded(lead_origins::active_at)),
-                lead_origins::name_key.eq(excluded(lead_origins::name_key)),
-            ))
-            .execute(c))?;
+            )));
+        insert_rows!(conn, &origins, |block| diesel::insert_into(
+            lead_origins::table
+        )
+        .values(block)
+        .on_conflict(lead_origins::lead_id)
+        .do_update()
+        .set((
+            lead_origins::source.eq(excluded(lead_origins::source)),
+            lead_origins::account_id.eq(excluded(lead_origins::account_id)),
+            lead_origins::form_id.eq(excluded(lead_origins::form_id)),
+            lead_origins::campaign_id.eq(excluded(lead_origins::campaign_id)),
+            lead_origins::member_urn.eq(excluded(lead_origins::member_urn)),
+            lead_origins::first_submission_id.eq(excluded(lead_origins::first_submission_id)),
+            lead_origins::latest_submission_id.eq(excluded(lead_origins::latest_submission_id)),
+            lead_origins::latest_submitted_at.eq(excluded(lead_origins::latest_submitted_at)),
+            lead_origins::submission_count.eq(excluded(lead_origins::submission_count)),
+            lead_origins::provenance.eq(excluded(lead_origins::provenance)),
+            lead_origins::active_at.eq(excluded(lead_origins::active_at)),
+            lead_origins::name_key.eq(excluded(lead_origins::name_key)),
+        )));
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use sha2::{Digest as _, Sha256};
 
 use super::columns::Cells;
+use super::connection::SQLITE_BLOCK;
 use super::schema::lead_match_keys;
 use super::{AnyConn, StoreError};
 use crate::domain::ids::LeadId;
@@ -37,8 +38,6 @@ const ESCAPE: char = '\u{1e}';
 
 /// Leads, or keys, per statement.
 const CHUNK: usize = 1_000;
-/// Rows per insert: three columns each, below SQLite's 32,766 bind values.
-const INSERT_CHUNK: usize = 5_000;
 
 /// The keys of one lead: (field, key).
 pub type LeadKeys = Vec<(String, String)>;
@@ -421,9 +420,15 @@ fn insert(conn: &mut AnyConn, rows: Vec<NewKey>) -> Result<(), StoreError> {
             .execute(c)?;
         }
         AnyConn::Sqlite(c) => {
-            for chunk in rows.chunks(INSERT_CHUNK) {
+            let (blocks, rest) = rows.as_chunks::<SQLITE_BLOCK>();
+            for block in blocks {
                 diesel::insert_into(lead_match_keys::table)
-                    .values(chunk)
+                    .values(block)
+                    .execute(c)?;
+            }
+            if !rest.is_empty() {
+                diesel::insert_into(lead_match_keys::table)
+                    .values(rest)
                     .execute(c)?;
             }
         }

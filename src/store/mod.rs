@@ -20,6 +20,7 @@ pub mod leases;
 pub mod match_keys;
 pub mod matching_strategies;
 mod migrations;
+mod moment;
 pub mod organizations;
 pub mod owners;
 pub mod paging;

@@ -1,10 +1,12 @@
 //! The record of a decision, kept with each submission so that people can read back how it became what it became.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::assignment::OwnerReason;
-use crate::domain::field_mapping::{FieldMapping, MappedSubmission, MappingFlag, MappingOutcome};
+use crate::domain::field_mapping::{MappedSubmission, MappingFlag, MappingOutcome};
 use crate::domain::ids::{LeadId, MappingId, StrategyId, UserId};
 use crate::domain::lead::{FieldChange, FieldKey};
 use crate::domain::matching::{Action, Comparison, Decision, MatchingStrategy};
@@ -91,16 +93,10 @@ impl DecisionRecord {
         decided_at: DateTime<Utc>,
         strategy: Option<&MatchingStrategy>,
         mapped: &MappedSubmission,
-        mappings: &[FieldMapping],
+        names: &HashMap<MappingId, String>,
         decision: Decision,
     ) -> Self {
-        let name = |id: &MappingId| {
-            mappings
-                .iter()
-                .find(|mapping| mapping.id == *id)
-                .map(|mapping| mapping.name.clone())
-                .unwrap_or_default()
-        };
+        let name = |id: &MappingId| names.get(id).cloned().unwrap_or_default();
         Self {
             decided_at,
             strategy: strategy.map(|strategy| StrategyRecord {

@@ -1,7 +1,7 @@
 //! The use case: from LinkedIn's answers to leads. The only place that joins domain, store and the LinkedIn client.
 //!
 //! [`scheduler`] claims what is due and runs it. [`discover`] finds the accounts of a profile; [`pull`] reads one account:
-//! forms, campaigns, then responses window by window; [`intake`] turns wire shapes into domain values (the one file that
+//! forms, campaigns, then responses window by window; [`intake`] turns wire shapes into domain values (the one place that
 //! moves when LinkedIn's shapes change); [`process`] maps, matches and saves a batch in one transaction with its cursor.
 //! [`authorized`] calls LinkedIn with a profile's token and knows what a 401 or a daily limit means; [`connect`] is the
 //! connect flow that the pages use; [`reset`] starts everything over.

@@ -2,8 +2,10 @@
 //! Fetching the next page overlaps with saving the last batch; a batch and its cursor are one transaction.
 
 use std::collections::{BTreeSet, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::ops::Range;
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -552,6 +554,7 @@ impl Puller {
             retries: true,
             ..self.batch()
         };
+        let responses = Shared::all(responses);
         let whole = self.decide_together(again.clone(), responses.clone()).await;
         let Err(SyncError::Store(refused)) = whole else {
             return whole;
@@ -560,8 +563,7 @@ impl Puller {
             return Err(refused.into());
         }
         let mut counts = RunCounts::default();
-        for response in responses {
-            let one = vec![response];
+        for one in responses.each() {
             counts += match self.decide_together(again.clone(), one.clone()).await {
                 Err(SyncError::Store(refused)) if is_refusal(&refused) => {
                     let parked = process::Batch {
@@ -579,11 +581,11 @@ impl Puller {
     async fn decide_together(
         &self,
         batch: process::Batch,
-        responses: Vec<Response>,
+        responses: Shared,
     ) -> Result<RunCounts, SyncError> {
         let (run, account_name) = (self.lease.run_id.clone(), self.account.name.clone());
         self.write(move |conn| {
-            let mut done = process::run(conn, &batch, responses)?;
+            let mut done = process::run(conn, &batch, responses.as_slice())?;
             done.submissions_new = 0;
             done.submissions_known = 0;
             store::leases::add_counts(conn, &run, done)?;
@@ -728,7 +730,7 @@ impl Puller {
         let client = self.ctx.linkedin.clone();
         let owner = self.owner();
         let mut window = window;
-        let mut last_page: Vec<String> = Vec::new();
+        let mut last_page: Option<u64> = None;
         let mut repeats = 0;
         loop {
             let wanted = ResponsesQuery {
@@ -746,13 +748,13 @@ impl Puller {
                     let client = client.clone();
                     move |token| {
                         let client = client.clone();
-                        async move { client.lead_form_responses(&token, &wanted).await }
+                        async move { client.unread_lead_form_responses(&token, &wanted).await }
                     }
                 })
                 .await?;
             let page = answer.value;
             let received = page.elements.len();
-            let paging = page.paging.clone();
+            let paging = page.paging;
             let place = Place {
                 lead_type: key.lead_type,
                 is_test: key.is_test,
@@ -761,14 +763,14 @@ impl Puller {
             let responses: Vec<Response> = page
                 .elements
                 .into_iter()
-                .map(|element| Response::read(element, place))
+                .map(|raw| Response::read(raw, place))
                 .collect();
             // LinkedIn counts each response once, also when a page holds it twice.
-            let ids: Vec<String> = responses
-                .iter()
-                .map(|response| response.response_id.clone())
-                .collect();
+            let ids: Vec<&str> = responses.iter().map(|r| r.response_id.as_str()).collect();
             let distinct = ids.iter().collect::<HashSet<_>>().len();
+            let mut hasher = DefaultHasher::new();
+            ids.hash(&mut hasher);
+            let page = Some(hasher.finish());
             let is_last = is_last_page(
                 distinct,
                 i64::from(wanted.count),
@@ -777,7 +779,7 @@ impl Puller {
                 paging.total,
             );
             // A server that ignores the offset would be asked for ever.
-            repeats = if received > 0 && ids == last_page {
+            repeats = if received > 0 && page == last_page {
                 repeats + 1
             } else {
                 0
@@ -788,7 +790,7 @@ impl Puller {
                     format!("the page from {} on is the page before it", window.offset),
                 ));
             }
-            last_page = ids;
+            last_page = page;
             self.learn_versions(&responses).await?;
             window.offset += i64::try_from(distinct).unwrap_or(i64::MAX);
             let fetched = Fetched {
@@ -861,6 +863,7 @@ impl Puller {
         responses: Vec<Response>,
         fetched: RunCounts,
     ) -> Result<(), SyncError> {
+        let responses = Shared::all(responses);
         let whole = self
             .save_together(key, state, self.batch(), responses.clone(), fetched)
             .await;
@@ -878,8 +881,7 @@ impl Puller {
                 .read(move |conn| store::streams::find(conn, &key))
                 .await?
         });
-        for response in responses {
-            let one = vec![response];
+        for one in responses.each() {
             let alone = self
                 .save_together(
                     &stream,
@@ -899,7 +901,7 @@ impl Puller {
                 other => other?,
             }
         }
-        self.save_together(key, state, self.batch(), Vec::new(), fetched)
+        self.save_together(key, state, self.batch(), Shared::all(Vec::new()), fetched)
             .await
     }
 
@@ -908,7 +910,7 @@ impl Puller {
         key: &StreamKey,
         state: &StreamState,
         batch: process::Batch,
-        responses: Vec<Response>,
+        responses: Shared,
         fetched: RunCounts,
     ) -> Result<(), SyncError> {
         let run = self.lease.run_id.clone();
@@ -916,7 +918,7 @@ impl Puller {
         let account_name = self.account.name.clone();
         self.write(move |conn| {
             let mut counts = fetched;
-            counts += process::run(conn, &batch, responses)?;
+            counts += process::run(conn, &batch, responses.as_slice())?;
             store::streams::save(conn, &key, &state, None)?;
             store::leases::add_counts(conn, &run, counts)?;
             record_synchronized(conn, &batch, &run, &account_name, counts)
@@ -965,6 +967,33 @@ fn is_refusal(error: &StoreError) -> bool {
             | StoreError::InUse(_)
             | StoreError::Corrupt { .. }
     )
+}
+
+/// Responses that are to be saved together: all of a list, or one of it when it is tried again by itself.
+#[derive(Clone)]
+struct Shared {
+    list: Arc<Vec<Response>>,
+    part: Range<usize>,
+}
+
+impl Shared {
+    fn all(responses: Vec<Response>) -> Self {
+        Self {
+            part: 0..responses.len(),
+            list: Arc::new(responses),
+        }
+    }
+
+    fn each(&self) -> impl Iterator<Item = Self> + '_ {
+        self.part.clone().map(|index| Self {
+            list: self.list.clone(),
+            part: index..index + 1,
+        })
+    }
+
+    fn as_slice(&self) -> &[Response] {
+        self.list.get(self.part.clone()).unwrap_or_default()
+    }
 }
 
 /// A page on its way to the database, and where the stream stands after it.

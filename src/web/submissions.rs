@@ -436,7 +436,7 @@ pub async fn show(portal: Data<Portal>, shell: Shell, Path(id): Path<SubmissionI
     let said = raw
         .clone()
         .and_then(|raw| Response::reread(raw, place).ok())
-        .and_then(|response| response.answers.ok());
+        .and_then(|response| response.content().answers.ok());
     let page = SubmissionsShow {
         can_retry: submission.is_retryable() && shell.can(Permission::EditLeads),
         answers: said

@@ -91,8 +91,8 @@ lead_fields! {
 }
 
 /// Names one field of a lead, standard or custom.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub enum FieldKey {
     /// One of product.md §3.
     Standard(LeadField),
@@ -165,6 +165,12 @@ impl TryFrom<String> for FieldKey {
 
     fn try_from(word: String) -> Result<Self, UnknownWord> {
         word.parse()
+    }
+}
+
+impl Serialize for FieldKey {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.word())
     }
 }
 

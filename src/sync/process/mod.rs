@@ -8,11 +8,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use chrono::{DateTime, Utc};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::decision::{DecisionRecord, OwnerRecord};
-use super::intake::Response;
+use super::intake::{Content, Response};
 use crate::domain::field_mapping::{MappedSubmission, VersionMapping};
 use crate::domain::form::FormVersion;
 use crate::domain::ids::{AccountId, CampaignId, FormId, LeadId, SubmissionId};
@@ -46,97 +45,62 @@ pub struct Batch {
 }
 
 /// One response on its way, with what is stored of it already.
-struct Item {
+struct Item<'a> {
     id: SubmissionId,
     known: Option<Known>,
-    response: Response,
-    hash: Vec<u8>,
-}
-
-/// What LinkedIn says of a response, without the order of its answers, which changes from call to call.
-fn content_hash(response: &Response) -> Vec<u8> {
-    let Ok((answers, consents)) = &response.answers else {
-        return match serde_json::from_slice(&response.raw) {
-            Ok(value) => Sha256::digest(unordered(&value)).to_vec(),
-            Err(_) => response.content_hash.clone(),
-        };
-    };
-    let mut parts: Vec<String> = answers
-        .iter()
-        .map(|answer| serde_json::to_string(answer).unwrap_or_default())
-        .collect();
-    parts.extend(
-        consents
-            .iter()
-            .map(|c| format!("consent {} {}", c.consent_id, c.accepted)),
-    );
-    parts.sort_unstable();
-    let mut hash = Sha256::new();
-    // A date that only stands in for a missing one differs from window to window.
-    let submitted_at = response.is_dated.then_some(response.submitted_at);
-    hash.update(
-        submitted_at
-            .map_or(0, |at| at.timestamp_millis())
-            .to_be_bytes(),
-    );
-    let (form, version) = response.form.unwrap_or_default();
-    hash.update(form.to_be_bytes());
-    hash.update(version.to_be_bytes());
-    for part in parts {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part.as_bytes());
-    }
-    hash.finalize().to_vec()
-}
-
-/// JSON as text that does not depend on the order in which a list came.
-fn unordered(value: &serde_json::Value) -> String {
-    match value {
-        serde_json::Value::Array(items) => {
-            let mut items: Vec<String> = items.iter().map(unordered).collect();
-            items.sort_unstable();
-            format!("[{}]", items.join(","))
-        }
-        serde_json::Value::Object(members) => {
-            let mut members: Vec<String> = members
-                .iter()
-                .map(|(name, value)| format!("{name:?}:{}", unordered(value)))
-                .collect();
-            members.sort_unstable();
-            format!("{{{}}}", members.join(","))
-        }
-        other => other.to_string(),
-    }
+    response: &'a Response,
+    content: Content,
 }
 
 /// The responses that need a decision: new ones, ones that LinkedIn sent with other content, ones that wait. Oldest first.
-fn undecided(
+fn undecided<'a>(
     conn: &mut AnyConn,
-    responses: Vec<Response>,
+    responses: &'a [Response],
     retries: bool,
     counts: &mut RunCounts,
-) -> Result<Vec<Item>, StoreError> {
+) -> Result<Vec<Item<'a>>, StoreError> {
     // The same response may stand on two pages of one batch.
-    let mut latest: HashMap<String, Response> = HashMap::with_capacity(responses.len());
+    let mut latest: HashMap<&str, &Response> = HashMap::with_capacity(responses.len());
     for response in responses {
-        latest.insert(response.response_id.clone(), response);
+        latest.insert(&response.response_id, response);
     }
-    let ids: Vec<&str> = latest.keys().map(String::as_str).collect();
-    let mut known = store::intake::known(conn, &ids)?;
-    let mut items = Vec::with_capacity(latest.len());
-    for (response_id, response) in latest {
-        let known = known.remove(&response_id);
-        let hash = content_hash(&response);
-        match &known {
-            Some(known)
-                if known.content_hash == hash
-                    && (known.processing_state != ProcessingState::Unprocessed || !retries) =>
-            {
-                counts.submissions_known += 1;
-                continue;
-            }
-            Some(_) => {}
-            None => counts.submissions_new += 1,
+    let latest: Vec<&Response> = latest.into_values().collect();
+    let ids: Vec<&str> = latest.iter().map(|r| r.response_id.as_str()).collect();
+    let mut stored: Vec<Option<Vec<u8>>> = vec![None; ids.len()];
+    for (position, hash) in store::intake::content_hashes(conn, &ids)? {
+        if let Some(slot) = stored.get_mut(position) {
+            *slot = Some(hash);
+        }
+    }
+    // Most of what is read again is unchanged: of those nothing more is read, neither here nor of the response.
+    let is_unchanged = |response: &Response, hash: &Option<Vec<u8>>| {
+        hash.as_ref()
+            .is_some_and(|hash| *hash == response.content_hash)
+    };
+    let open: Vec<&str> = latest
+        .iter()
+        .zip(&stored)
+        .filter(|(response, hash)| hash.is_some() && (retries || !is_unchanged(response, hash)))
+        .map(|(response, _)| response.response_id.as_str())
+        .collect();
+    let mut known = if open.is_empty() {
+        HashMap::new()
+    } else {
+        store::intake::known(conn, &open)?
+    };
+    let mut items = Vec::new();
+    for (response, hash) in latest.into_iter().zip(&stored) {
+        let known = known.remove(&response.response_id);
+        if is_unchanged(response, hash)
+            && known
+                .as_ref()
+                .is_none_or(|known| known.processing_state != ProcessingState::Unprocessed)
+        {
+            counts.submissions_known += 1;
+            continue;
+        }
+        if known.is_none() {
+            counts.submissions_new += 1;
         }
         let id = known.as_ref().map_or_else(
             || SubmissionId::new(Uuid::now_v7()),
@@ -146,7 +110,7 @@ fn undecided(
             id,
             known,
             response,
-            hash,
+            content: response.content(),
         });
     }
     items.sort_by(|a, b| {
@@ -181,7 +145,7 @@ enum Readiness {
 pub fn run(
     conn: &mut AnyConn,
     batch: &Batch,
-    responses: Vec<Response>,
+    responses: &[Response],
 ) -> Result<RunCounts, StoreError> {
     let mut counts = RunCounts::default();
     let items = undecided(conn, responses, batch.retries, &mut counts)?;
@@ -193,7 +157,7 @@ pub fn run(
     let form_numbers: Vec<i64> =
         distinct(items.iter().filter_map(|i| i.response.form.map(|f| f.0)));
     let campaign_numbers: Vec<i64> =
-        distinct(items.iter().filter_map(|i| i.response.campaign_linkedin_id));
+        distinct(items.iter().filter_map(|i| i.content.campaign_linkedin_id));
     let versions = store::directory::versions(conn, &form_numbers)?;
     let form_ids = store::directory::form_ids(conn, &form_numbers)?;
     let campaigns = store::directory::campaign_ids(conn, &campaign_numbers)?;
@@ -208,10 +172,10 @@ pub fn run(
     for (key, version) in &versions {
         compiled.insert(*key, rules.mappings.compile(version));
     }
-    let ready: Vec<(Item, Readiness)> = items
+    let ready: Vec<(Item<'_>, Readiness)> = items
         .into_iter()
-        .map(|item| {
-            let readiness = places.map(&item, &rules, &compiled);
+        .map(|mut item| {
+            let readiness = places.map(&mut item, &rules, &compiled);
             (item, readiness)
         })
         .collect();
@@ -229,7 +193,7 @@ pub fn run(
     }
     working.save(conn)?;
     store::intake::save(conn, &decided)?;
-    store::intake::add_changes(conn, &working.into_changes())?;
+    store::intake::add_changes(conn, working.into_changes())?;
     Ok(counts)
 }
 
@@ -237,7 +201,7 @@ fn distinct(numbers: impl Iterator<Item = i64>) -> Vec<i64> {
     numbers.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-fn lead_of(item: &Item) -> Option<&LeadId> {
+fn lead_of<'a>(item: &'a Item<'_>) -> Option<&'a LeadId> {
     item.known.as_ref().and_then(|known| known.lead_id.as_ref())
 }
 
@@ -252,11 +216,11 @@ struct Places<'a> {
 impl Places<'_> {
     fn map(
         &self,
-        item: &Item,
+        item: &mut Item<'_>,
         rules: &Rules,
         compiled: &HashMap<(i64, i64), VersionMapping>,
     ) -> Readiness {
-        let response = &item.response;
+        let response = item.response;
         let settled = |status, reason, detail| Readiness::Settled {
             mapped: None,
             decision: Decision::without_comparison(Action::None, status, reason),
@@ -269,16 +233,13 @@ impl Places<'_> {
                 Some(why.clone()),
             );
         }
-        let (answers, consent_responses) = match &response.answers {
-            Ok(read) => read.clone(),
-            Err(why) => {
-                return settled(
-                    MatchingStatus::LeadCreationFailed,
-                    SubmissionReason::UnreadableAnswer,
-                    Some(why.clone()),
-                );
-            }
-        };
+        if let Err(why) = &item.content.answers {
+            return settled(
+                MatchingStatus::LeadCreationFailed,
+                SubmissionReason::UnreadableAnswer,
+                Some(why.clone()),
+            );
+        }
         let Some((version, mapping)) = response
             .form
             .and_then(|form| Some((self.versions.get(&form)?, compiled.get(&form)?)))
@@ -293,17 +254,21 @@ impl Places<'_> {
             };
             return settled(status, SubmissionReason::FormVersionUnknown, None);
         };
+        // Nobody reads the answers of the item after this.
+        let read = std::mem::replace(&mut item.content.answers, Ok(Default::default()));
+        let (answers, consent_responses) = read.unwrap_or_default();
+        let content = &item.content;
         let country = Some(version.locale.country.clone()).filter(|country| !country.is_empty());
         let submission = Submission {
             id: item.id.clone(),
             response_id: response.response_id.clone(),
             submitted_at: response.submitted_at,
-            lead_type: response.lead_type,
-            is_test: response.is_test,
-            submitter: response.submitter_urn.clone(),
+            lead_type: content.lead_type,
+            is_test: content.is_test,
+            submitter: content.submitter_urn.clone(),
             form_id: Some(version.form_id.clone()),
             form_version: Some(version.id.clone()),
-            campaign_name: self.campaign(response).map(|(_, name)| name.clone()),
+            campaign_name: self.campaign(content).map(|(_, name)| name.clone()),
             form_name: Some(version.name.clone()),
             account_name: Some(self.batch.account_name.clone()),
             country,
@@ -330,11 +295,11 @@ impl Places<'_> {
             .unwrap_or_default();
         let mapped = Box::new(Mapped {
             submission,
-            campaign_id: self.campaign(response).map(|(id, _)| id.clone()),
+            campaign_id: self.campaign(content).map(|(id, _)| id.clone()),
             mapped,
             input,
         });
-        if let Some(decision) = Decision::for_test_lead(response.is_test, &rules.settings) {
+        if let Some(decision) = Decision::for_test_lead(content.is_test, &rules.settings) {
             return Readiness::Settled {
                 mapped: Some(mapped),
                 decision,
@@ -365,14 +330,14 @@ impl Places<'_> {
         }
     }
 
-    fn campaign(&self, response: &Response) -> Option<&(CampaignId, String)> {
-        self.campaigns.get(&response.campaign_linkedin_id?)
+    fn campaign(&self, content: &Content) -> Option<&(CampaignId, String)> {
+        self.campaigns.get(&content.campaign_linkedin_id?)
     }
 
     /// Decides one item against the leads as they are after the items before it.
     fn settle(
         &self,
-        item: Item,
+        item: Item<'_>,
         readiness: Readiness,
         rules: &Rules,
         working: &mut WorkingSet,
@@ -390,7 +355,7 @@ impl Places<'_> {
                     self.batch.now,
                     rules.strategy.as_ref(),
                     of,
-                    &rules.mapping_list,
+                    &rules.mapping_names,
                     decision,
                 );
                 let kept = lead_of(&item).cloned();
@@ -401,7 +366,7 @@ impl Places<'_> {
                 (Some(mapped), record, None, lead_id)
             }
         };
-        if !item.response.is_test || record.reason != SubmissionReason::TestLeadIgnored {
+        if !item.content.is_test || record.reason != SubmissionReason::TestLeadIgnored {
             match record.status {
                 MatchingStatus::NewLeadCreated => counts.leads_created += 1,
                 MatchingStatus::UpdatedExistingLead => counts.leads_updated += 1,
@@ -418,7 +383,7 @@ impl Places<'_> {
     /// Carries a decision out on the working set; returns the record and the lead of the submission.
     fn act(
         &self,
-        item: &Item,
+        item: &Item<'_>,
         mapped: &Mapped,
         rules: &Rules,
         working: &mut WorkingSet,
@@ -438,7 +403,7 @@ impl Places<'_> {
             self.batch.now,
             rules.strategy.as_ref(),
             &mapped.mapped,
-            &rules.mapping_list,
+            &rules.mapping_names,
             decision,
         );
         let lead_id = match record.action.clone() {
@@ -587,7 +552,7 @@ impl Places<'_> {
 
     fn decided(
         &self,
-        item: Item,
+        item: Item<'_>,
         mapped: Option<&Mapped>,
         record: DecisionRecord,
         detail: Option<String>,
@@ -597,7 +562,7 @@ impl Places<'_> {
             id,
             known,
             response,
-            hash,
+            content,
         } = item;
         let name = mapped
             .and_then(|mapped| {
@@ -614,7 +579,7 @@ impl Places<'_> {
         let is_decided = state != ProcessingState::Unprocessed;
         let changed = known
             .as_ref()
-            .is_some_and(|known| known.content_hash != hash);
+            .is_some_and(|known| known.content_hash != response.content_hash);
         DecidedSubmission {
             response_id: response.response_id.clone(),
             account_id: self.batch.account_id.clone(),
@@ -626,16 +591,16 @@ impl Places<'_> {
                 .and_then(|form| self.versions.get(&form))
                 .map(|version| version.id.clone()),
             form_linkedin: response.form,
-            campaign_id: self.campaign(&response).map(|(id, _)| id.clone()),
-            campaign_linkedin_id: response.campaign_linkedin_id,
-            creative_linkedin_id: response.creative_linkedin_id,
-            lead_type: response.lead_type,
-            submitter_urn: response.submitter_urn,
+            campaign_id: self.campaign(&content).map(|(id, _)| id.clone()),
+            campaign_linkedin_id: content.campaign_linkedin_id,
+            creative_linkedin_id: content.creative_linkedin_id,
+            lead_type: content.lead_type,
+            submitter_urn: content.submitter_urn,
             submitted_at: response.submitted_at,
             received_at: known
                 .as_ref()
                 .map_or(self.batch.now, |known| known.received_at),
-            is_test: response.is_test,
+            is_test: content.is_test,
             name: name.chars().take(300).collect(),
             matching_status: record.status,
             processing_state: state,
@@ -645,11 +610,11 @@ impl Places<'_> {
             lead_id,
             attempts: known.as_ref().map_or(0, |known| known.attempts) + 1,
             processed_at: is_decided.then_some(self.batch.now),
-            content_hash: hash,
+            content_hash: response.content_hash.clone(),
             revision: known
                 .as_ref()
                 .map_or(1, |known| known.revision + i64::from(changed)),
-            raw: response.raw,
+            raw: response.raw.get().as_bytes().to_vec(),
             decision: is_decided
                 .then(|| serde_json::to_string(&record).ok())
                 .flatten(),

@@ -1,10 +1,10 @@
 //! What Administrators decided, read once a batch.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::domain::assignment::{AssignmentFacts, AssignmentRule, OwnerReason, choose_owner};
-use crate::domain::field_mapping::{FieldMapping, MappingSet};
-use crate::domain::ids::{AccountId, UserId};
+use crate::domain::field_mapping::MappingSet;
+use crate::domain::ids::{AccountId, MappingId, UserId};
 use crate::domain::lead::{FieldKey, Lead};
 use crate::domain::matching::{MatchingSettings, MatchingStrategy};
 use crate::store::{self, AnyConn, StoreError};
@@ -13,7 +13,7 @@ pub(super) struct Rules {
     pub(super) settings: MatchingSettings,
     pub(super) strategy: Option<MatchingStrategy>,
     pub(super) mappings: MappingSet,
-    pub(super) mapping_list: Vec<FieldMapping>,
+    pub(super) mapping_names: HashMap<MappingId, String>,
     pub(super) targets: BTreeSet<FieldKey>,
     pub(super) fallback_owner: UserId,
     assignment: Vec<AssignmentRule>,
@@ -25,8 +25,12 @@ impl Rules {
     pub(super) fn load(conn: &mut AnyConn, account: &AccountId) -> Result<Self, StoreError> {
         let settings = store::integration_settings::get(conn)?;
         let mapping_list = store::field_mappings::list(conn)?;
-        let mappings = MappingSet::new(mapping_list.clone())
-            .with_custom_fields(store::custom_fields::list(conn)?);
+        let mapping_names = mapping_list
+            .iter()
+            .map(|mapping| (mapping.id.clone(), mapping.name.clone()))
+            .collect();
+        let mappings =
+            MappingSet::new(mapping_list).with_custom_fields(store::custom_fields::list(conn)?);
         let owners = store::owners::load(conn, account)?;
         let fallback_owner = settings
             .fallback_owner_id
@@ -44,7 +48,7 @@ impl Rules {
             },
             targets: mappings.targets(),
             mappings,
-            mapping_list,
+            mapping_names,
             fallback_owner,
             assignment: store::assignment_rules::list(conn)?,
             account_default: owners.account_default,

@@ -1,20 +1,19 @@
-//! From LinkedIn's wire shapes to domain values: the one file that moves when LinkedIn's shapes change.
+//! From LinkedIn's wire shapes to domain values: the one place that moves when LinkedIn's shapes change.
 
-use std::borrow::Cow;
+mod response;
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
-use sha2::{Digest, Sha256};
+
+pub use response::{Content, Place, Response};
 
 use crate::domain::account::LeadType;
 use crate::domain::form::{
     ChoiceOption, Consent, FormVersion, HiddenField, Locale, Question, QuestionKind,
 };
 use crate::domain::ids::{FormId, FormVersionId};
-use crate::domain::submission::{Answer, AnswerValue, ConsentResponse};
 use crate::domain::text::clean_text;
 use crate::linkedin::wire;
-use crate::linkedin::{self, Element, Owner};
+use crate::linkedin::{self, Owner};
 use crate::store::directory::{SeenCampaign, SeenCreative, SeenForm};
 
 /// LinkedIn counts milliseconds since 1970.
@@ -36,187 +35,6 @@ pub const fn wire_lead_type(lead_type: LeadType) -> linkedin::LeadType {
 
 fn clean(text: &str) -> String {
     clean_text(text).into_owned()
-}
-
-/// A response as it came: what identifies it, what could be read of it, and its bytes.
-#[derive(Debug, Clone)]
-pub struct Response {
-    /// LinkedIn's response id; for one without an id, `sha256:` and the hash of its bytes.
-    pub response_id: String,
-    /// When the member submitted; the end of the window where LinkedIn left it out.
-    pub submitted_at: DateTime<Utc>,
-    /// Whether LinkedIn told when.
-    pub is_dated: bool,
-    /// LinkedIn's lead type; that of the stream where LinkedIn left it out.
-    pub lead_type: LeadType,
-    /// A test lead: from the list of test leads, or marked as one.
-    pub is_test: bool,
-    /// LinkedIn's form and version.
-    pub form: Option<(i64, i64)>,
-    /// LinkedIn's campaign.
-    pub campaign_linkedin_id: Option<i64>,
-    /// LinkedIn's creative.
-    pub creative_linkedin_id: Option<i64>,
-    /// The member; absent for guests.
-    pub submitter_urn: Option<String>,
-    /// Answers and consents, or why they could not be read (without any content).
-    pub answers: Result<(Vec<Answer>, Vec<ConsentResponse>), String>,
-    /// The exact bytes.
-    pub raw: Vec<u8>,
-    /// SHA-256 of the bytes.
-    pub content_hash: Vec<u8>,
-}
-
-/// Where a response was read: what stands in for facts that LinkedIn left out.
-#[derive(Debug, Clone, Copy)]
-pub struct Place {
-    /// Lead type of the stream.
-    pub lead_type: LeadType,
-    /// From the list of test leads.
-    pub is_test: bool,
-    /// The window's end.
-    pub until: DateTime<Utc>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct TextAnswer<'a> {
-    #[serde(borrow)]
-    answer: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-struct ChoiceAnswer {
-    options: Option<Vec<i64>>,
-}
-
-/// The two documented shapes; anything else is read the slow way.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Details<'a> {
-    #[serde(borrow)]
-    text_question_answer: Option<TextAnswer<'a>>,
-    multiple_choice_answer: Option<ChoiceAnswer>,
-}
-
-fn answer_value(details: Option<&str>) -> AnswerValue {
-    let Some(text) = details else {
-        return AnswerValue::Blank;
-    };
-    match serde_json::from_str::<Details<'_>>(text) {
-        Ok(Details {
-            text_question_answer:
-                Some(TextAnswer {
-                    answer: Some(answer),
-                }),
-            multiple_choice_answer: None,
-        }) => AnswerValue::text(&answer),
-        Ok(Details {
-            text_question_answer: None,
-            multiple_choice_answer:
-                Some(ChoiceAnswer {
-                    options: Some(options),
-                }),
-        }) if !options.is_empty() => AnswerValue::Choices(options),
-        _ => match serde_json::from_str(text) {
-            Ok(value) => AnswerValue::from_details(&value),
-            // Not reached for text that a parser took apart before; kept as text rather than dropped.
-            Err(_) => AnswerValue::Unknown(serde_json::Value::String(clean(text))),
-        },
-    }
-}
-
-impl Response {
-    /// Reads one element of a page.
-    #[must_use]
-    pub fn read(element: Element<wire::FormResponse>, place: Place) -> Self {
-        let raw = element.raw.get().as_bytes().to_vec();
-        let content_hash = Sha256::digest(&raw).to_vec();
-        let nameless = || {
-            let hex: String = content_hash
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
-            format!("sha256:{hex}")
-        };
-        match element.value {
-            Ok(response) => Self {
-                response_id: Some(clean(&response.id))
-                    .filter(|id| !id.is_empty())
-                    .unwrap_or_else(nameless),
-                submitted_at: response
-                    .submitted_at
-                    .and_then(moment)
-                    .unwrap_or(place.until),
-                is_dated: response.submitted_at.and_then(moment).is_some(),
-                lead_type: response
-                    .lead_type
-                    .as_deref()
-                    .and_then(LeadType::from_wire)
-                    .unwrap_or(place.lead_type),
-                is_test: response.test_lead || place.is_test,
-                form: response
-                    .form_version()
-                    .map(|urn| (urn.form_id, urn.version_id)),
-                campaign_linkedin_id: response.campaign_id(),
-                creative_linkedin_id: response.creative_id(),
-                submitter_urn: response.submitter.as_deref().map(clean),
-                answers: Ok((
-                    response
-                        .form_response
-                        .answers
-                        .iter()
-                        .map(|answer| Answer {
-                            question_id: answer.question_id,
-                            value: answer_value(
-                                answer.answer_details.as_ref().map(|raw| raw.get()),
-                            ),
-                        })
-                        .collect(),
-                    response
-                        .form_response
-                        .consent_responses
-                        .iter()
-                        .map(|consent| ConsentResponse {
-                            consent_id: consent.consent_id,
-                            accepted: consent.accepted,
-                        })
-                        .collect(),
-                )),
-                raw,
-                content_hash,
-            },
-            Err(ref why) => {
-                let why = why.clone();
-                Self {
-                    response_id: element.id().map_or_else(nameless, |id| clean(&id)),
-                    submitted_at: place.until,
-                    is_dated: false,
-                    lead_type: place.lead_type,
-                    is_test: place.is_test,
-                    form: None,
-                    campaign_linkedin_id: None,
-                    creative_linkedin_id: None,
-                    submitter_urn: None,
-                    answers: Err(why),
-                    raw,
-                    content_hash,
-                }
-            }
-        }
-    }
-
-    /// Reads stored bytes again.
-    ///
-    /// # Errors
-    /// When the bytes are no JSON, which storing would have prevented.
-    pub fn reread(raw: Vec<u8>, place: Place) -> Result<Self, String> {
-        let text =
-            String::from_utf8(raw).map_err(|_| "the stored response is not UTF-8".to_owned())?;
-        let raw = serde_json::value::RawValue::from_string(text)
-            .map_err(|_| "the stored response is no JSON".to_owned())?;
-        Ok(Self::read(Element::read(raw), place))
-    }
 }
 
 fn localized(text: &wire::LocalizedText, locale: Option<&str>) -> String {
