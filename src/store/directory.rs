@@ -201,8 +201,8 @@ pub struct SeenForm {
     pub is_current: bool,
 }
 
-/// Stores forms and versions; a version that is known stays as it is, because answers were given to it. Returns how
-/// many versions are new.
+/// Stores forms and versions; a version that is known stays as it is, because answers were given to it. Returns
+/// which versions are new, as pairs of LinkedIn's form and version.
 ///
 /// # Errors
 /// As any query.
@@ -211,7 +211,7 @@ pub fn save_forms(
     account: &AccountId,
     seen: &[SeenForm],
     now: DateTime<Utc>,
-) -> Result<usize, StoreError> {
+) -> Result<Vec<(i64, i64)>, StoreError> {
     use lead_form_versions as v;
     use lead_forms as f;
     let at = now.naive_utc();
@@ -227,7 +227,7 @@ pub fn save_forms(
         .load::<(String, i64)>(conn)?
         .into_iter()
         .collect();
-    let mut new_versions = 0;
+    let mut new_versions = Vec::new();
     for form in seen {
         let facts = (
             f::name.eq(&form.name),
@@ -292,7 +292,7 @@ pub fn save_forms(
                 v::created_at.eq(at),
             ))
             .execute(conn)?;
-        new_versions += 1;
+        new_versions.push((form.linkedin_id, *number));
     }
     Ok(new_versions)
 }

@@ -1,5 +1,5 @@
-//! Submissions as the sync stores them: known ones looked up, new and re-decided ones written, a batch at a time with a
-//! constant number of statements.
+//! Submissions as the sync stores them: known ones looked up, new and re-decided ones written, a batch at a time by
+//! statements for many rows each.
 
 use std::collections::HashMap;
 
@@ -395,6 +395,33 @@ pub fn waiting(
             },
         )
         .collect()
+}
+
+/// Lets submissions whose form version was unknown until now be decided about anew, also those that were given up after
+/// several tries; returns how many.
+///
+/// # Errors
+/// As any query.
+pub fn take_up_again(conn: &mut AnyConn, (form, version): (i64, i64)) -> Result<usize, StoreError> {
+    use form_submissions as s;
+    // The two statuses have an index, and few submissions are in one of them.
+    let waits = [
+        MatchingStatus::PendingLeadMatching.as_str(),
+        MatchingStatus::LeadCreationFailed.as_str(),
+    ];
+    Ok(diesel::update(
+        s::table
+            .filter(s::matching_status.eq_any(waits))
+            .filter(s::reason.eq(SubmissionReason::FormVersionUnknown.as_str()))
+            .filter(s::form_linkedin_id.eq(form))
+            .filter(s::form_version_number.eq(version)),
+    )
+    .set((
+        s::matching_status.eq(MatchingStatus::PendingLeadMatching.as_str()),
+        s::processing_state.eq(ProcessingState::Unprocessed.as_str()),
+        s::attempts.eq(0),
+    ))
+    .execute(conn)?)
 }
 
 /// How a lead changed, for its timeline.

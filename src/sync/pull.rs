@@ -359,8 +359,12 @@ impl Puller {
         );
         self.write(move |conn| {
             let new_versions = store::directory::save_forms(conn, &account, &seen, now)?;
-            if new_versions == 0 {
+            if new_versions.is_empty() {
                 return Ok(());
+            }
+            let mut taken_up = 0;
+            for version in &new_versions {
+                taken_up += store::intake::take_up_again(conn, *version)?;
             }
             store::audit::record(
                 conn,
@@ -369,7 +373,9 @@ impl Puller {
                 "lead_forms.synchronized",
                 ("linkedin_account", account.as_str(), &name),
                 None,
-                Some(serde_json::json!({ "new_versions": new_versions })),
+                Some(serde_json::json!({
+                    "new_versions": new_versions.len(), "submissions_taken_up": taken_up,
+                })),
             )
         })
         .await

@@ -218,6 +218,34 @@ async fn a_version_that_cannot_be_read_leaves_its_answers_pending_until_it_can()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_becomes_known_late_takes_up_the_answers_that_were_given_up() {
+    let stage = Stage::connected(40).await;
+    stage
+        .sandbox
+        .add_fault(Fault::new(FaultKind::Status500).on("/rest/leadFormResponses/"));
+    for _ in 0..6 {
+        stage.run_again().await;
+    }
+    let given_up = "SELECT count(*) FROM form_submissions WHERE matching_status = 'lead_creation_failed' AND reason = 'form_version_unknown'";
+    assert!(stage.number(given_up) > 0);
+    assert_eq!(
+        stage
+            .number("SELECT count(*) FROM form_submissions WHERE processing_state = 'unprocessed'"),
+        0
+    );
+    stage.sandbox.clear_faults();
+    // The daily sweep reads the versions, the start of the next run decides.
+    stage.advance(TimeDelta::hours(25));
+    stage.run_again().await;
+    stage.run_again().await;
+    assert_eq!(
+        stage.number("SELECT count(*) FROM form_submissions WHERE reason = 'form_version_unknown'"),
+        0
+    );
+    stage.assert_complete();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_account_seen_through_two_profiles_is_read_through_the_one_with_more_rights() {
     let stage = Stage::new(30).await;
     let second = leadgen::domain::ids::ProfileId::new(uuid::Uuid::now_v7());
