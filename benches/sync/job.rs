@@ -69,15 +69,37 @@ pub fn whole(database: &str, server: &str, page_size: u32, again: bool) -> Figur
             prepare(&app).await;
         }
         let (begun, cpu) = (Instant::now(), cpu_seconds());
+        let (stop, samples) = sample();
         let steps = app
             .scheduler()
             .run_until_idle(&ClaimFilter::default())
             .await
             .unwrap();
-        let measured = figures(begun, cpu);
+        let mut measured = figures(begun, cpu);
+        drop(stop);
+        let samples = samples.join().unwrap();
+        let last = samples.len() - 1;
+        measured.resident = [last / 10, last / 2, last].map(|at| samples[at]);
         assert!(!steps.is_empty(), "nothing was due");
         measured
     })
+}
+
+/// Notes the resident memory twenty times a second until the sender is dropped.
+fn sample() -> (
+    std::sync::mpsc::Sender<()>,
+    std::thread::JoinHandle<Vec<f64>>,
+) {
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let wait = std::time::Duration::from_millis(50);
+    let thread = std::thread::spawn(move || {
+        let mut samples = vec![crate::memory("VmRSS:")];
+        while let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(wait) {
+            samples.push(crate::memory("VmRSS:"));
+        }
+        samples
+    });
+    (stop, thread)
 }
 
 async fn prepare(app: &App) {

@@ -1,7 +1,8 @@
 //! The sync benchmark: the whole job beside the limits measured in the same run, each in a process of its own.
 //!
 //! `cargo bench --bench sync` runs 100,000 responses on SQLite and, with `LEADGEN_TEST_DATABASE_URL`, on PostgreSQL;
-//! `-- --responses N --runs N --page-size N` change the work. Wall seconds, CPU seconds and peak memory are the
+//! `-- --responses N --runs N --page-size N` change the work. `-- others` runs what people would use instead, on the same
+//! pages; `-- growth` shows memory and cost as the table grows to a million responses (see `others.rs`). Wall seconds, CPU seconds and peak memory are the
 //! operating system's account of each process; the server of the pages is another process and counts nowhere.
 #![allow(
     clippy::unwrap_used,
@@ -12,6 +13,7 @@
 )]
 
 mod job;
+mod others;
 mod pages;
 mod plain;
 
@@ -28,6 +30,9 @@ pub struct Figures {
     pub cpu: f64,
     /// Peak resident memory, MiB.
     pub peak: f64,
+    /// Resident memory after a tenth, half and all of the time, MiB; zero where nobody looked.
+    #[serde(default)]
+    pub resident: [f64; 3],
 }
 
 struct Options {
@@ -42,7 +47,9 @@ fn main() {
         .filter(|a| a != "--bench")
         .collect();
     match arguments.first().map(String::as_str) {
-        Some("serve") => return pages::serve(arguments[1].parse().unwrap()),
+        Some("serve") => {
+            return pages::serve(arguments[1].parse().unwrap(), arguments[2].parse().unwrap());
+        }
         Some("job") => {
             return print(&job::whole(
                 &arguments[1],
@@ -88,7 +95,11 @@ fn main() {
             _ => {}
         }
     }
-    compare(&options);
+    match arguments.first().map(String::as_str) {
+        Some("others") => others::compare(&options),
+        Some("growth") => others::growth(&options),
+        _ => compare(&options),
+    }
 }
 
 fn print(figures: &Figures) {
@@ -97,13 +108,17 @@ fn print(figures: &Figures) {
 
 /// Runs this program again with other arguments and reads what it measured of itself.
 fn measured(arguments: &[&str]) -> Figures {
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(arguments)
+    run(Command::new(std::env::current_exe().unwrap()).args(arguments))
+}
+
+/// Runs a program that prints its figures as the last line.
+fn run(command: &mut Command) -> Figures {
+    let output = command
         .env("LEADGEN_LOG", "warn")
         .stderr(Stdio::inherit())
         .output()
         .unwrap();
-    assert!(output.status.success(), "{arguments:?} failed");
+    assert!(output.status.success(), "{command:?} failed");
     let text = String::from_utf8(output.stdout).unwrap();
     serde_json::from_str(text.lines().last().unwrap()).unwrap()
 }
@@ -117,9 +132,10 @@ impl Drop for Server {
     }
 }
 
-fn server(responses: usize) -> Server {
+/// Serves so many responses, from this number on.
+fn server(responses: usize, first: usize) -> Server {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["serve", &responses.to_string()])
+        .args(["serve", &responses.to_string(), &first.to_string()])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -138,20 +154,27 @@ fn median(mut numbers: Vec<f64>) -> f64 {
 /// Makes the URL of a fresh database of this name.
 type Fresh = Box<dyn Fn(&str) -> String>;
 
-fn compare(options: &Options) {
-    let server = server(options.responses);
-    let page = options.page_size.to_string();
-    let folder = tempfile::tempdir().unwrap();
-    let mut databases: Vec<(&str, Fresh)> = vec![("SQLite", {
-        let folder = folder.path().to_path_buf();
-        Box::new(move |name| format!("sqlite://{}/{name}.db", folder.display()))
-    })];
+/// SQLite in this folder and, where the environment names a server, PostgreSQL.
+fn databases(folder: &std::path::Path) -> Vec<(&'static str, Fresh)> {
+    let folder = folder.to_path_buf();
+    let mut databases: Vec<(&str, Fresh)> = vec![(
+        "SQLite",
+        Box::new(move |name| format!("sqlite://{}/{name}.db", folder.display())),
+    )];
     if let Ok(url) = std::env::var("LEADGEN_TEST_DATABASE_URL") {
         databases.push((
             "PostgreSQL",
             Box::new(move |name| plain::fresh_postgres(&url, name)),
         ));
     }
+    databases
+}
+
+fn compare(options: &Options) {
+    let server = server(options.responses, 0);
+    let page = options.page_size.to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let databases = databases(folder.path());
     println!(
         "{} responses of 8 answers, 20 % repeat an e-mail address; {} a page; medians of {} runs",
         options.responses, page, options.runs
@@ -219,17 +242,23 @@ fn compare(options: &Options) {
 
 /// Measures what this process has used so far.
 pub fn figures(begun: std::time::Instant, cpu_before: f64) -> Figures {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let peak = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<f64>().ok())
-        .unwrap();
     Figures {
         wall: begun.elapsed().as_secs_f64(),
         cpu: cpu_seconds() - cpu_before,
-        peak: peak / 1024.0,
+        peak: memory("VmHWM:"),
+        resident: [0.0; 3],
     }
+}
+
+/// A line of the kernel's account of this process's memory, in MiB.
+pub fn memory(line: &str) -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let kib: f64 = status
+        .lines()
+        .find_map(|text| text.strip_prefix(line))
+        .and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok())
+        .unwrap();
+    kib / 1024.0
 }
 
 /// User and system time of this process, in seconds.

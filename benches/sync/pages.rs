@@ -65,7 +65,14 @@ fn response(out: &mut String, index: usize) {
     );
 }
 
-async fn answer(request: HttpRequest, total: web::Data<usize>) -> HttpResponse {
+/// Which responses are served: how many, and the number of the first.
+#[derive(Clone, Copy)]
+struct Served {
+    total: usize,
+    first: usize,
+}
+
+async fn answer(request: HttpRequest, served: web::Data<Served>) -> HttpResponse {
     let query: BTreeMap<String, String> =
         url::form_urlencoded::parse(request.query_string().as_bytes())
             .into_owned()
@@ -90,14 +97,14 @@ async fn answer(request: HttpRequest, total: web::Data<usize>) -> HttpResponse {
             r#"{"elements":[{"id":198356826,"name":"Q3 leads","status":"ACTIVE","type":"SPONSORED_UPDATES"}],"metadata":{}}"#.to_owned(),
         ),
         "/rest/leadFormResponses" if query.get("limitedToTestLeads").is_some_and(|test| test == "false") => {
-            let end = (start + count).min(**total);
+            let end = (start + count).min(served.total);
             let mut body = String::with_capacity(1_400 * (end.saturating_sub(start)) + 100);
-            let _ = write!(body, r#"{{"paging":{{"start":{start},"count":{count},"links":[],"total":{}}},"elements":["#, **total);
+            let _ = write!(body, r#"{{"paging":{{"start":{start},"count":{count},"links":[],"total":{}}},"elements":["#, served.total);
             for index in start..end {
                 if index > start {
                     body.push(',');
                 }
-                response(&mut body, index);
+                response(&mut body, served.first + index);
             }
             body.push_str("]}");
             json(body)
@@ -107,11 +114,11 @@ async fn answer(request: HttpRequest, total: web::Data<usize>) -> HttpResponse {
 }
 
 /// Serves until killed; prints the address first.
-pub fn serve(total: usize) {
+pub fn serve(total: usize, first: usize) {
     actix_web::rt::System::new().block_on(async move {
         let server = HttpServer::new(move || {
             App::new()
-                .app_data(web::Data::new(total))
+                .app_data(web::Data::new(Served { total, first }))
                 .default_service(web::to(answer))
         })
         .workers(1)
