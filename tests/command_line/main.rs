@@ -12,6 +12,7 @@ mod support;
 
 mod arguments;
 mod environment;
+mod logs;
 mod people;
 mod work;
 

@@ -142,6 +142,13 @@ impl Installation {
         }));
     }
 
+    /// Leaves the portal's address to a program of this installation: `program(["serve"])` listens there.
+    pub fn leave_address(&mut self) {
+        drop(self.listener.take());
+        let address = self.address().replace("http://", "");
+        self.environment.insert("LEADGEN_BIND".to_owned(), address);
+    }
+
     /// A browser that nobody has used.
     pub fn browser(&self) -> Browserlike {
         Browserlike::new(&self.address())

@@ -152,3 +152,58 @@ async fn a_member_without_any_account_is_told_so() {
     );
     assert_eq!(stage.number("SELECT count(*) FROM linkedin_accounts"), 0);
 }
+
+/// Goes to LinkedIn and back through a process with other settings.
+async fn complete_through(stage: &Stage, settings: &[(&str, &str)]) -> ConnectError {
+    let app = stage.process_with(settings);
+    let query = stage
+        .visit_through(&app, &stage.profile, 0, Decision::Allow)
+        .await;
+    app.connector()
+        .complete(&stage.seller, SESSION, query)
+        .await
+        .expect_err("it is refused")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_without_the_scopes_that_reading_leads_needs_names_them_and_keeps_no_token() {
+    let stage = Stage::new(10).await;
+    let before = profile(&stage);
+    for (asked, lacking) in [
+        ("r_ads", vec!["r_marketing_leadgen_automation"]),
+        ("openid", vec!["r_ads", "r_marketing_leadgen_automation"]),
+    ] {
+        let error = complete_through(&stage, &[("LEADGEN_LINKEDIN_SCOPES", asked)]).await;
+        let ConnectError::ScopesMissing {
+            mut missing,
+            profile: of,
+        } = error
+        else {
+            panic!("{asked}: {error:?}");
+        };
+        missing.sort();
+        assert_eq!(missing, lacking, "{asked}");
+        assert_eq!(of, stage.profile);
+        assert_eq!(profile(&stage), before, "{asked}");
+        assert_eq!(stage.number("SELECT count(*) FROM linkedin_tokens"), 0);
+    }
+    // The next one, with all of them, goes through.
+    stage.connect().await;
+    stage.run().await;
+    stage.assert_complete();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_client_secret_is_told_as_such_and_the_right_one_goes_through() {
+    let stage = Stage::new(10).await;
+    let before = profile(&stage);
+    let error = complete_through(&stage, &[("LEADGEN_LINKEDIN_CLIENT_SECRET", "wrong")]).await;
+    assert!(
+        matches!(&error, ConnectError::AppRefused { profile } if *profile == stage.profile),
+        "{error:?}"
+    );
+    assert_eq!(profile(&stage), before);
+    stage.connect().await;
+    stage.run().await;
+    stage.assert_complete();
+}

@@ -1,8 +1,10 @@
 //! Paging, late leads, versions of forms, and who may read what.
 
+use std::collections::BTreeSet;
+
 use chrono::TimeDelta;
 use leadgen::domain::sync::RunStatus;
-use leadgen::sandbox::{Fault, FaultKind, Settings, Submission};
+use leadgen::sandbox::{Fault, FaultKind, Settings, Submission, TruthFilter};
 use leadgen::sync::scheduler::Step;
 
 use crate::stage::{Stage, small};
@@ -267,4 +269,68 @@ async fn an_account_seen_through_two_profiles_is_read_through_the_one_with_more_
         stage.number("SELECT count(*) - count(DISTINCT linkedin_id) FROM linkedin_accounts"),
         0
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_that_lose_items_while_leads_arrive_late_and_others_are_deleted_end_complete() {
+    let stage = Stage::connected(150).await;
+    let account = stage.ad_account(0);
+    let fault = |kind| Fault::new(kind).on(RESPONSES).owner(account);
+    stage.sandbox.add_fault(fault(FaultKind::DropItem).times(2));
+    stage
+        .sandbox
+        .add_fault(fault(FaultKind::InsertBetweenPages).times(1));
+    stage
+        .sandbox
+        .add_fault(fault(FaultKind::LateLeads).times(1));
+    // Some are gone before they were read: pages that come after them begin earlier.
+    let readable = || TruthFilter {
+        readable: true,
+        account: Some(account),
+        ..TruthFilter::default()
+    };
+    let before = stage.sandbox.truth(readable());
+    for one in before.iter().step_by(20) {
+        assert!(stage.sandbox.delete_response(&one.id));
+    }
+    stage.run().await;
+    stage.sandbox.clear_faults();
+    // Others are gone after they were read; what was stored stays.
+    let stored = stage.stored();
+    let kept = stored
+        .iter()
+        .find(|id| before.iter().any(|one| one.id == **id))
+        .unwrap()
+        .clone();
+    assert!(stage.sandbox.delete_response(&kept));
+    stage.advance(TimeDelta::minutes(5));
+    stage.run_again().await;
+    // What a page lost beyond the overlap is found by the sweep.
+    stage.advance(TimeDelta::hours(25));
+    stage.run_again().await;
+    let truth: BTreeSet<String> = stage
+        .sandbox
+        .truth(TruthFilter {
+            readable: true,
+            ..TruthFilter::default()
+        })
+        .into_iter()
+        .map(|one| one.id)
+        .collect();
+    let stored = stage.stored();
+    let distinct: BTreeSet<String> = stored.iter().cloned().collect();
+    assert_eq!(stored.len(), distinct.len(), "something is doubled");
+    let missing: Vec<_> = truth.difference(&distinct).collect();
+    assert!(missing.is_empty(), "missing {missing:?}");
+    let foreign: Vec<_> = distinct.difference(&truth).cloned().collect();
+    assert_eq!(foreign, [kept]);
+    let faults: BTreeSet<String> = stage
+        .sandbox
+        .requests()
+        .into_iter()
+        .filter_map(|request| request.fault)
+        .collect();
+    for played in ["drop-item", "insert-between-pages", "late-leads"] {
+        assert!(faults.contains(played), "{played} in {faults:?}");
+    }
 }

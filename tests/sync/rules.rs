@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
-use leadgen::domain::ids::StrategyId;
+use leadgen::domain::access::Role;
+use leadgen::domain::assignment::{AssignmentRule, Condition};
+use leadgen::domain::ids::{RuleId, StrategyId};
 use leadgen::domain::lead::{FieldKey, LeadField};
 use leadgen::domain::matching::MatchingStrategy;
 use leadgen::sandbox::Submission;
@@ -13,6 +15,7 @@ use leadgen::sync::reset;
 use uuid::Uuid;
 
 use crate::stage::Stage;
+use crate::support::a_user;
 
 /// Somebody answers the first form of the first ad account.
 fn somebody(stage: &Stage, answers: &[(&str, &str)]) -> Submission {
@@ -250,6 +253,67 @@ async fn the_owner_is_the_accounts_then_the_fallback_and_never_nobody() {
     ));
     submit(&stage, &somebody(&stage, &[("EMAIL", "c@example.com")])).await;
     assert_eq!(owner(&stage, "c@example.com"), stage.admin.as_str());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn assignment_rules_come_before_the_accounts_owner_in_their_order() {
+    let stage = Stage::connected(0).await;
+    stage.run().await;
+    let (first, second) = {
+        let mut conn = stage.database.conn();
+        let first = a_user().role(Role::Salesperson).insert(&mut conn);
+        let second = a_user().role(Role::Salesperson).insert(&mut conn);
+        let account = stage
+            .texts(&format!(
+                "SELECT id FROM linkedin_accounts WHERE linkedin_id = {}",
+                stage.ad_account(0)
+            ))
+            .remove(0);
+        let email = FieldKey::Standard(LeadField::Email);
+        for (condition, owner_id) in [
+            (
+                Condition::FieldEquals(email, "VIP@example.com".to_owned()),
+                &first,
+            ),
+            (Condition::Account(account.parse().unwrap()), &second),
+        ] {
+            let rule = AssignmentRule {
+                id: RuleId::new(Uuid::now_v7()),
+                position: 0,
+                condition,
+                owner_id: owner_id.clone(),
+            };
+            store::assignment_rules::insert(&mut conn, &rule, stage.clock.now()).unwrap();
+        }
+        (first, second)
+    };
+    stage.database.execute(&format!(
+        "UPDATE linkedin_accounts SET default_lead_owner_id = '{}'",
+        stage.seller
+    ));
+    let owner = async |email: &str| {
+        submit(&stage, &somebody(&stage, &[("EMAIL", email)])).await;
+        stage
+            .texts(&format!(
+                "SELECT owner_id FROM leads WHERE email = '{email}'"
+            ))
+            .remove(0)
+    };
+    assert_eq!(owner("vip@example.com").await, first.as_str());
+    assert_eq!(owner("anybody@example.com").await, second.as_str());
+    // Whom a rule names and who has left is passed over; the next rule, then the account's owner, is asked.
+    for gone in [&first, &second] {
+        stage.database.execute(&format!(
+            "UPDATE users SET is_enabled = FALSE WHERE id = '{gone}'"
+        ));
+    }
+    assert_eq!(owner("later@example.com").await, stage.seller.as_str());
+    assert_eq!(
+        stage.number(
+            "SELECT count(*) FROM submission_contents WHERE decision LIKE '%assignment_rule%'"
+        ),
+        2
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -66,7 +66,7 @@ impl Stage {
         })
         .unwrap();
         let database = TestDatabase::new();
-        let app = open(&database, &sandbox, &clock, &options);
+        let app = open(&database, &sandbox, &clock, &options, &[]);
         app.migrate().await.unwrap();
         let mut conn = database.conn();
         let admin = a_user().role(Role::Administrator).insert(&mut conn);
@@ -94,7 +94,18 @@ impl Stage {
 
     /// Another process on the same database and the same LinkedIn.
     pub fn second_process(&self) -> App {
-        open(&self.database, &self.sandbox, &self.clock, &self.options)
+        self.process_with(&[])
+    }
+
+    /// Another process with other settings.
+    pub fn process_with(&self, settings: &[(&str, &str)]) -> App {
+        open(
+            &self.database,
+            &self.sandbox,
+            &self.clock,
+            &self.options,
+            settings,
+        )
     }
 
     pub async fn connect(&self) {
@@ -118,8 +129,19 @@ impl Stage {
         member: usize,
         decision: Decision,
     ) -> CallbackQuery {
-        let url = self
-            .app
+        self.visit_through(&self.app, profile, member, decision)
+            .await
+    }
+
+    /// The same by another process.
+    pub async fn visit_through(
+        &self,
+        app: &App,
+        profile: &ProfileId,
+        member: usize,
+        decision: Decision,
+    ) -> CallbackQuery {
+        let url = app
             .connector()
             .begin(&self.seller, profile, SESSION)
             .await
@@ -270,8 +292,9 @@ fn open(
     sandbox: &SandboxHandle,
     clock: &Clock,
     options: &SyncOptions,
+    settings: &[(&str, &str)],
 ) -> App {
-    let environment: BTreeMap<String, String> = [
+    let mut environment: BTreeMap<String, String> = [
         ("LEADGEN_DATABASE_URL", database.url_text()),
         ("LEADGEN_SECRET_KEY", SECRET_KEY.to_owned()),
         ("LEADGEN_LINKEDIN_OAUTH_URL", sandbox.oauth_url()),
@@ -288,6 +311,9 @@ fn open(
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
+    for (name, value) in settings {
+        environment.insert((*name).to_owned(), (*value).to_owned());
+    }
     App::open(
         Settings::read(&environment).unwrap(),
         AppOptions {
