@@ -167,6 +167,7 @@ impl App {
             .store
             .write(move |conn| crate::store::seed::run(conn, now, Uuid::now_v7))
             .await?;
+        while self.ctx.store.write(crate::store::search::fill).await? > 0 {}
         Ok(ran)
     }
 

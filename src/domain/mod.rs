@@ -7,6 +7,7 @@
 //! | [`field_mapping`] | from answers to values of lead fields |
 //! | [`normalise`], [`strategy`], [`matching`] | which lead a submission belongs to, and what to do with it |
 //! | [`assignment`] | who owns a new lead |
+//! | [`search`] | by which words a record is found |
 //! | [`lead`] | the fields of a lead, and how a submission is written onto it |
 //! | [`sync`] | runs, failures, retries, time windows, pages |
 
@@ -23,6 +24,7 @@ pub mod normalise;
 pub mod password;
 pub mod preferences;
 pub mod profile;
+pub mod search;
 pub mod strategy;
 pub mod submission;
 pub mod sync;

@@ -72,6 +72,15 @@ pub struct BoundedCount {
 }
 
 impl BoundedCount {
+    /// More than a list counts.
+    #[must_use]
+    pub const fn beyond_the_limit() -> Self {
+        Self {
+            rows: COUNT_LIMIT,
+            is_more: true,
+        }
+    }
+
     /// An exact count.
     #[must_use]
     pub const fn exactly(rows: i64) -> Self {

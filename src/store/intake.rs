@@ -16,6 +16,7 @@ use crate::domain::account::LeadType;
 use crate::domain::ids::{
     AccountId, CampaignId, FormId, FormVersionId, LeadId, SubmissionId, UserId,
 };
+use crate::domain::search::words_of;
 use crate::domain::submission::{MatchingStatus, ProcessingState, SubmissionReason};
 use crate::insert_rows;
 
@@ -224,6 +225,7 @@ struct SubmissionRow {
     processed_at: Option<Moment>,
     content_hash: Vec<u8>,
     revision: i64,
+    search_words: Option<String>,
 }
 
 #[derive(Insertable)]
@@ -262,6 +264,7 @@ fn row(submission: &DecidedSubmission) -> SubmissionRow {
         processed_at: submission.processed_at.map(|at| Moment(at.naive_utc())),
         content_hash: submission.content_hash.clone(),
         revision: submission.revision,
+        search_words: Some(words_of(&submission.name)),
     }
 }
 
@@ -301,6 +304,7 @@ pub fn save(conn: &mut AnyConn, decided: &[DecidedSubmission]) -> Result<(), Sto
                 s::processed_at.eq(excluded(s::processed_at)),
                 s::content_hash.eq(excluded(s::content_hash)),
                 s::revision.eq(excluded(s::revision)),
+                s::search_words.eq(excluded(s::search_words)),
             )));
         let contents: Vec<ContentRow> = chunk
             .iter()

@@ -11,6 +11,7 @@ use super::schema::{lead_origins, leads};
 use super::{AnyConn, StoreError};
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{FieldKey, Lead, LeadField, LeadValues};
+use crate::domain::search::words_of_lead;
 use crate::insert_rows;
 
 /// Leads whose rows are made at once.
@@ -126,6 +127,7 @@ pub(super) struct OriginRow {
     provenance: String,
     active_at: Moment,
     name_key: String,
+    search_words: Option<String>,
 }
 
 impl OriginRow {
@@ -154,6 +156,7 @@ impl OriginRow {
                     .naive_utc(),
             ),
             name_key: name_key(lead),
+            search_words: Some(words_of_lead(&lead.values)),
         })
     }
 }
@@ -277,6 +280,7 @@ pub fn save(conn: &mut AnyConn, changed: &[&Lead]) -> Result<(), StoreError> {
             lead_origins::provenance.eq(excluded(lead_origins::provenance)),
             lead_origins::active_at.eq(excluded(lead_origins::active_at)),
             lead_origins::name_key.eq(excluded(lead_origins::name_key)),
+            lead_origins::search_words.eq(excluded(lead_origins::search_words)),
         )));
     }
     Ok(())

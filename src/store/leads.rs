@@ -6,11 +6,12 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::columns::{BoundedCount, COUNT_LIMIT, Cells, bounded_count, lower, search_patterns};
+use super::columns::{BoundedCount, COUNT_LIMIT, Cells, bounded_count};
 use super::paging::{Cursor, Page, PageStart, keyset};
 use super::schema::{
     campaigns, lead_changes, lead_forms, lead_origins, leads, linkedin_accounts, user_roles, users,
 };
+use super::search::{self, Among, Found};
 use super::{AnyConn, StoreError, lead_rows};
 use crate::domain::access::Role;
 use crate::domain::ids::{LeadId, SubmissionId, UserId};
@@ -21,7 +22,7 @@ use crate::domain::lead::{
 /// Which leads a list shows.
 #[derive(Debug, Clone, Default)]
 pub struct LeadFilter {
-    /// Words that the name, an e-mail address or the company holds.
+    /// Beginnings of words that the name, an e-mail address or the company holds.
     pub search: Option<String>,
     /// Only in this status.
     pub status: Option<LeadStatus>,
@@ -38,9 +39,12 @@ impl LeadFilter {
         self.search
             .as_deref()
             .is_none_or(|text| text.trim().is_empty())
-            && self.status.is_none()
-            && self.owner_id.is_none()
-            && self.source.is_none()
+            && self.is_search_only()
+    }
+
+    /// Whether nothing but the search narrows the list.
+    fn is_search_only(&self) -> bool {
+        self.status.is_none() && self.owner_id.is_none() && self.source.is_none()
     }
 }
 
@@ -136,16 +140,20 @@ macro_rules! filtered {
         if let Some(owner_id) = &$filter.owner_id {
             $query = $query.filter(leads::owner_id.eq(owner_id.as_str()));
         }
-        for pattern in search_patterns($filter.search.as_deref().unwrap_or_default()) {
-            $query = $query.filter(
-                lower(leads::last_name)
-                    .like(pattern.clone())
-                    .escape('\\')
-                    .or(lower(leads::first_name).like(pattern.clone()).escape('\\'))
-                    .or(lower(leads::email).like(pattern.clone()).escape('\\'))
-                    .or(lower(leads::work_email).like(pattern.clone()).escape('\\'))
-                    .or(lower(leads::company_name).like(pattern).escape('\\')),
-            );
+    };
+}
+
+/// Adds what a search came to, to a boxed query on `leads` and `lead_origins`.
+macro_rules! searched {
+    ($query:ident, $found:expr) => {
+        match $found {
+            Found::Everything => {}
+            Found::Few(ids) => $query = $query.filter(leads::id.eq_any(ids.clone())),
+            Found::Many(patterns) => {
+                for pattern in patterns {
+                    $query = $query.filter(lead_origins::search_words.like(pattern.clone()));
+                }
+            }
         }
     };
 }
@@ -159,6 +167,7 @@ pub fn list(
     filter: &LeadFilter,
     start: &PageStart,
 ) -> Result<(Page<LeadListed>, BoundedCount), StoreError> {
+    let found = search::find(conn, Among::Leads, filter.search.as_deref())?;
     let mut query = leads::table
         .inner_join(users::table)
         .inner_join(lead_origins::table.left_join(campaigns::table))
@@ -180,6 +189,7 @@ pub fn list(
         ))
         .into_boxed();
     filtered!(query, filter);
+    searched!(query, &found);
     if let Some(source) = filter.source {
         query = query.filter(lead_origins::source.eq(source.as_str()));
     }
@@ -193,9 +203,11 @@ pub fn list(
         at: row.created_at,
         id: row.id.as_str().to_owned(),
     });
-    let count = match (page.known_count(start), filter.source) {
+    let count = match (page.known_count(start), &found) {
         (Some(rows), _) => BoundedCount::exactly(rows),
-        (None, None) => {
+        // The index has counted them already, as far as a list counts.
+        (None, Found::Many(_)) if filter.is_search_only() => BoundedCount::beyond_the_limit(),
+        (None, Found::Everything) if filter.source.is_none() => {
             let mut query = leads::table
                 .select(leads::id)
                 .limit(COUNT_LIMIT + 1)
@@ -203,14 +215,17 @@ pub fn list(
             filtered!(query, filter);
             bounded_count(conn, query)?
         }
-        (None, Some(source)) => {
+        (None, _) => {
             let mut query = leads::table
                 .inner_join(lead_origins::table)
-                .filter(lead_origins::source.eq(source.as_str()))
                 .select(leads::id)
                 .limit(COUNT_LIMIT + 1)
                 .into_boxed();
             filtered!(query, filter);
+            searched!(query, &found);
+            if let Some(source) = filter.source {
+                query = query.filter(lead_origins::source.eq(source.as_str()));
+            }
             bounded_count(conn, query)?
         }
     };

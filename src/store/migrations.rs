@@ -1,11 +1,16 @@
 //! Brings the database to the schema this build expects; safe to run from several replicas at once.
 
-use diesel::connection::SimpleConnection;
+use diesel::connection::SimpleConnection as _;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::{AnyConn, StoreError};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/common");
+
+/// What the two databases do so differently that no common statement says it. Each is run after the migrations and does
+/// nothing when its work is done.
+const SQLITE_SEARCH: &str = include_str!("../../migrations/sqlite/search.sql");
+const POSTGRES_SEARCH: &str = include_str!("../../migrations/postgres/search.sql");
 
 /// Any number that no other program uses for advisory locks of this database.
 const ADVISORY_LOCK: &str = "7254011001";
@@ -21,7 +26,11 @@ pub(super) fn run(conn: &mut AnyConn) -> Result<Vec<String>, StoreError> {
             let ran = pg
                 .run_pending_migrations(MIGRATIONS)
                 .map(|versions| versions.iter().map(ToString::to_string).collect())
-                .map_err(failed);
+                .map_err(failed)
+                .and_then(|ran| {
+                    pg.batch_execute(POSTGRES_SEARCH)?;
+                    Ok(ran)
+                });
             pg.batch_execute(&format!("SELECT pg_advisory_unlock({ADVISORY_LOCK})"))?;
             ran
         }
@@ -32,7 +41,10 @@ pub(super) fn run(conn: &mut AnyConn) -> Result<Vec<String>, StoreError> {
                     .run_pending_migrations(MIGRATIONS)
                     .map(|versions| versions.iter().map(ToString::to_string).collect());
                 match outcome {
-                    Ok(versions) => return Ok(versions),
+                    Ok(versions) => {
+                        sqlite.immediate_transaction(|c| c.batch_execute(SQLITE_SEARCH))?;
+                        return Ok(versions);
+                    }
                     // Two processes may both see a migration as pending; the loser finds its tables there and looks again.
                     Err(_) if tries < 3 => tries += 1,
                     Err(error) => return Err(failed(error)),

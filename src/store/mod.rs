@@ -26,6 +26,7 @@ pub mod owners;
 pub mod paging;
 pub mod profiles;
 pub mod schema;
+pub mod search;
 pub mod seed;
 pub mod sessions;
 pub mod sign_in_throttles;

@@ -366,6 +366,7 @@ diesel::table! {
         provenance -> Text,
         active_at -> Timestamp,
         name_key -> Text,
+        search_words -> Nullable<Text>,
     }
 }
 
@@ -406,6 +407,7 @@ diesel::table! {
         processed_at -> Nullable<Timestamp>,
         content_hash -> Binary,
         revision -> BigInt,
+        search_words -> Nullable<Text>,
     }
 }
 

@@ -3,12 +3,13 @@
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
-use super::columns::{BoundedCount, COUNT_LIMIT, Cells, bounded_count, lower, search_patterns};
+use super::columns::{BoundedCount, COUNT_LIMIT, Cells, bounded_count};
 use super::paging::{Cursor, Page, PageStart, keyset};
 use super::schema::{
     campaigns, form_submissions as submissions, lead_form_versions, lead_forms, linkedin_accounts,
     submission_contents,
 };
+use super::search::{self, Among, Found};
 use super::{AnyConn, StoreError, database_now};
 use crate::domain::account::LeadType;
 use crate::domain::form::FormVersion;
@@ -19,7 +20,7 @@ use crate::domain::sync::RunTrigger;
 /// Which submissions a list shows.
 #[derive(Debug, Clone, Default)]
 pub struct SubmissionFilter {
-    /// Words that the name holds.
+    /// Beginnings of words that the name holds.
     pub search: Option<String>,
     /// Only of this account.
     pub account_id: Option<AccountId>,
@@ -44,7 +45,12 @@ impl SubmissionFilter {
         self.search
             .as_deref()
             .is_none_or(|text| text.trim().is_empty())
-            && self.account_id.is_none()
+            && self.is_search_only()
+    }
+
+    /// Whether nothing but the search narrows the list.
+    fn is_search_only(&self) -> bool {
+        self.account_id.is_none()
             && self.form_id.is_none()
             && self.matching_status.is_none()
             && self.processing_state.is_none()
@@ -203,7 +209,7 @@ impl TryFrom<SubmissionRow> for Submission {
 
 /// Adds the filter's conditions to a boxed query on `form_submissions`.
 macro_rules! filtered {
-    ($query:ident, $filter:expr) => {
+    ($query:ident, $filter:expr, $found:expr) => {
         if let Some(id) = &$filter.account_id {
             $query = $query.filter(submissions::account_id.eq(id.as_str()));
         }
@@ -225,12 +231,14 @@ macro_rules! filtered {
         if let Some(until) = $filter.until {
             $query = $query.filter(submissions::submitted_at.lt(until.naive_utc()));
         }
-        for pattern in search_patterns($filter.search.as_deref().unwrap_or_default()) {
-            $query = $query.filter(
-                lower(submissions::name.nullable())
-                    .like(pattern)
-                    .escape('\\'),
-            );
+        match $found {
+            Found::Everything => {}
+            Found::Few(ids) => $query = $query.filter(submissions::id.eq_any(ids.clone())),
+            Found::Many(patterns) => {
+                for pattern in patterns {
+                    $query = $query.filter(submissions::search_words.like(pattern.clone()));
+                }
+            }
         }
     };
 }
@@ -244,13 +252,14 @@ pub fn list(
     filter: &SubmissionFilter,
     start: &PageStart,
 ) -> Result<(Page<Submission>, BoundedCount), StoreError> {
+    let found = search::find(conn, Among::Submissions, filter.search.as_deref())?;
     let mut query = submissions::table
         .inner_join(linkedin_accounts::table)
         .left_join(lead_forms::table)
         .left_join(campaigns::table)
         .select(submission_columns!())
         .into_boxed();
-    filtered!(query, filter);
+    filtered!(query, filter, &found);
     keyset!(query, start, submissions::submitted_at, submissions::id);
     let rows = query
         .load::<SubmissionRow>(conn)?
@@ -263,12 +272,16 @@ pub fn list(
     });
     let count = match page.known_count(start) {
         Some(rows) => BoundedCount::exactly(rows),
+        // The index has counted them already, as far as a list counts.
+        None if matches!(found, Found::Many(_)) && filter.is_search_only() => {
+            BoundedCount::beyond_the_limit()
+        }
         None => {
             let mut query = submissions::table
                 .select(submissions::id)
                 .limit(COUNT_LIMIT + 1)
                 .into_boxed();
-            filtered!(query, filter);
+            filtered!(query, filter, &found);
             bounded_count(conn, query)?
         }
     };

@@ -15,5 +15,6 @@ mod match_keys;
 mod migrations;
 mod records;
 mod schema;
+mod search;
 mod settings;
 mod transactions;

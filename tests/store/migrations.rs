@@ -82,6 +82,15 @@ async fn a_half_migrated_database_is_migrated_on() {
 #[test]
 fn every_migration_can_be_undone() {
     let database = TestDatabase::new();
+    let overlay = match database.system() {
+        crate::support::System::Sqlite => "sqlite",
+        crate::support::System::Postgres => "postgres",
+    };
+    let undo = format!(
+        "{}/migrations/{overlay}/search_down.sql",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    database.execute(&std::fs::read_to_string(undo).unwrap());
     let mut folders: Vec<_> =
         std::fs::read_dir(format!("{}/migrations/common", env!("CARGO_MANIFEST_DIR")))
             .unwrap()

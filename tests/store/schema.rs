@@ -69,6 +69,13 @@ struct ForeignKeyRow {
 
 const DIESELS_OWN: &str = "__diesel_schema_migrations";
 
+/// Tables that no query of `schema.rs` reads: Diesel's own, and SQLite's full-text indexes (`migrations/sqlite`).
+fn is_internal(table: &str) -> bool {
+    table == DIESELS_OWN
+        || table.starts_with("lead_search")
+        || table.starts_with("submission_search")
+}
+
 fn columns(conn: &mut AnyConn) -> Columns {
     let rows: Vec<ColumnRow> = match conn {
         AnyConn::Sqlite(c) => diesel::sql_query(
@@ -88,7 +95,7 @@ fn columns(conn: &mut AnyConn) -> Columns {
     .unwrap();
     let mut columns = Columns::new();
     for row in rows {
-        if row.table_name == DIESELS_OWN {
+        if is_internal(&row.table_name) {
             continue;
         }
         let kind = match row.kind.as_str() {
@@ -130,7 +137,7 @@ fn indexes(conn: &mut AnyConn) -> (BTreeMap<String, Vec<String>>, Indexes, Index
     .unwrap();
     let mut by_name: BTreeMap<(String, String), (Vec<String>, IndexRow)> = BTreeMap::new();
     for row in rows {
-        if row.table_name == DIESELS_OWN {
+        if is_internal(&row.table_name) {
             continue;
         }
         let key = (row.table_name.clone(), row.index_name.clone());

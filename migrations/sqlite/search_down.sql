@@ -1,0 +1,12 @@
+DROP TRIGGER IF EXISTS lead_search_inserted;
+DROP TRIGGER IF EXISTS lead_search_filled;
+DROP TRIGGER IF EXISTS lead_search_changed;
+DROP TRIGGER IF EXISTS lead_search_deleted;
+DROP TABLE IF EXISTS lead_search;
+DROP TABLE IF EXISTS lead_search_rows;
+DROP TRIGGER IF EXISTS submission_search_inserted;
+DROP TRIGGER IF EXISTS submission_search_filled;
+DROP TRIGGER IF EXISTS submission_search_changed;
+DROP TRIGGER IF EXISTS submission_search_deleted;
+DROP TABLE IF EXISTS submission_search;
+DROP TABLE IF EXISTS submission_search_rows;
