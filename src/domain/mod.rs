@@ -6,6 +6,7 @@
 //! | [`profile`], [`account`], [`form`], [`submission`] | the records that come from LinkedIn, and their states |
 //! | [`field_mapping`] | from answers to values of lead fields |
 //! | [`normalise`], [`strategy`], [`matching`] | which lead a submission belongs to, and what to do with it |
+//! | [`dry_run`] | the same for a draft of a strategy, in memory |
 //! | [`assignment`] | who owns a new lead |
 //! | [`search`] | by which words a record is found |
 //! | [`lead`] | the fields of a lead, and how a submission is written onto it |
@@ -14,6 +15,7 @@
 pub mod access;
 pub mod account;
 pub mod assignment;
+pub mod dry_run;
 pub mod email_address;
 pub mod field_mapping;
 pub mod form;

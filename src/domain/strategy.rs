@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::StrategyId;
 use super::lead::{FieldKey, LeadFields};
+use super::matching::{MatchingSettings, OnMatchFail};
 use super::normalise;
 
 /// Which fields are compared to find the lead that a submission belongs to. All of them must match.
@@ -148,30 +149,47 @@ pub fn unmapped_fields<'a>(
         .collect()
 }
 
-/// The strategy in one plain sentence, with the labels of `known` fields; for example “A submission matches a lead when Email and Phone are the same.”
+/// What the strategy does, in one plain sentence, for example “Updates the lead whose Email and Phone both match; when only
+/// some of them match, the submission ends as Match failed; when none matches, a lead is created.” Fields have the labels
+/// of `known`.
 #[must_use]
-pub fn strategy_sentence(strategy: &MatchingStrategy, known: &LeadFields) -> String {
-    let mut labels: Vec<_> = strategy
+pub fn strategy_sentence(
+    strategy: &MatchingStrategy,
+    settings: &MatchingSettings,
+    known: &LeadFields,
+) -> String {
+    if settings.always_create_lead {
+        return "Compares nothing while “Always create lead” is on: every submission becomes a lead."
+            .to_owned();
+    }
+    let labels: Vec<_> = strategy
         .fields
         .iter()
         .map(|field| known.label(field))
         .collect();
-    match (labels.pop(), labels.as_slice()) {
-        (None, _) => "This strategy has no fields, so it matches nothing.".to_owned(),
-        (Some(only), []) => format!("A submission matches a lead when {only} is the same."),
-        (Some(last), [_]) => {
-            format!(
-                "A submission matches a lead when {} and {last} are both the same.",
-                labels.join(", ")
-            )
+    let (named, is_several) = match labels.as_slice() {
+        [] => {
+            return "This strategy has no fields, so it matches nothing.".to_owned();
         }
-        (Some(last), _) => {
-            format!(
-                "A submission matches a lead when {} and {last} are all the same.",
-                labels.join(", ")
-            )
+        [only] => (format!("{only} matches"), false),
+        [first, last] => (format!("{first} and {last} both match"), true),
+        [rest @ .., last] => (format!("{} and {last} all match", rest.join(", ")), true),
+    };
+    let partly = match (is_several, settings.on_match_fail) {
+        (false, _) => "",
+        (true, OnMatchFail::Ignore) => {
+            " when only some of them match, the submission ends as Match failed;"
         }
-    }
+        (true, OnMatchFail::CreateNewLead) => {
+            " when only some of them match, a lead is created all the same;"
+        }
+    };
+    let none = if is_several {
+        "none matches"
+    } else {
+        "no lead has it"
+    };
+    format!("Updates the lead whose {named};{partly} when {none}, a lead is created.")
 }
 
 #[cfg(test)]
@@ -262,6 +280,7 @@ mod tests {
     #[test]
     fn a_strategy_reads_as_a_sentence() {
         use LeadField as F;
+        let mut settings = MatchingSettings::default();
         for (fields, sentence) in [
             (
                 &[][..],
@@ -269,22 +288,33 @@ mod tests {
             ),
             (
                 &[F::Email],
-                "A submission matches a lead when Email is the same.",
+                "Updates the lead whose Email matches; when no lead has it, a lead is created.",
             ),
             (
                 &[F::Email, F::Phone],
-                "A submission matches a lead when Email and Phone are both the same.",
+                "Updates the lead whose Email and Phone both match; when only some of them match, the submission ends as Match failed; when none matches, a lead is created.",
             ),
             (
                 &[F::Email, F::Phone, F::City],
-                "A submission matches a lead when Email, Phone and City are all the same.",
+                "Updates the lead whose Email, Phone and City all match; when only some of them match, the submission ends as Match failed; when none matches, a lead is created.",
             ),
         ] {
             assert_eq!(
-                strategy_sentence(&strategy(fields, true), &LeadFields::default()),
+                strategy_sentence(&strategy(fields, true), &settings, &LeadFields::default()),
                 sentence
             );
         }
+        settings.on_match_fail = OnMatchFail::CreateNewLead;
+        let both = strategy(&[F::Email, F::Phone], true);
+        assert!(
+            strategy_sentence(&both, &settings, &LeadFields::default())
+                .contains("a lead is created all the same")
+        );
+        settings.always_create_lead = true;
+        assert!(
+            strategy_sentence(&both, &settings, &LeadFields::default())
+                .contains("every submission becomes a lead")
+        );
         assert_eq!(
             StrategyRuleError::FieldWithoutMapping(FieldKey::Standard(F::City)).to_string(),
             "The field “City” has no field mapping, so it would never have a value to compare. Add a mapping first."

@@ -196,7 +196,7 @@ pub fn rebuild(
         let mut rows = Vec::with_capacity(leads.len() * (strategy.fields.len() + 1));
         for lead in leads {
             let custom = lead.custom()?;
-            let values = lead.values(strategy, &custom);
+            let values = lead.values(&strategy.fields, &custom);
             let country = lead
                 .country
                 .as_deref()
@@ -438,11 +438,13 @@ fn insert(conn: &mut AnyConn, rows: Vec<NewKey>) -> Result<(), StoreError> {
 
 /// The values of one lead that the strategy compares.
 #[derive(QueryableByName)]
-struct ValueRow {
+pub(super) struct ValueRow {
     #[diesel(sql_type = Text)]
-    id: String,
+    pub(super) id: String,
     #[diesel(sql_type = Nullable<Text>)]
-    country: Option<String>,
+    pub(super) country: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(super) first_submission_id: Option<String>,
     #[diesel(sql_type = Nullable<Text>)]
     custom_values: Option<String>,
     #[diesel(sql_type = Nullable<Text>)]
@@ -468,7 +470,7 @@ struct ValueRow {
 }
 
 impl ValueRow {
-    fn custom(&self) -> Result<BTreeMap<String, String>, StoreError> {
+    pub(super) fn custom(&self) -> Result<BTreeMap<String, String>, StoreError> {
         let cells = Cells {
             table: "leads",
             id: &self.id,
@@ -480,9 +482,9 @@ impl ValueRow {
             })
     }
 
-    fn values<'a>(
+    pub(super) fn values<'a>(
         &'a self,
-        strategy: &'a MatchingStrategy,
+        fields: &'a [FieldKey],
         custom: &'a BTreeMap<String, String>,
     ) -> HashMap<&'a FieldKey, Option<&'a str>> {
         let columns: [&Option<String>; MAX_FIELDS] = [
@@ -497,8 +499,7 @@ impl ValueRow {
             &self.value_8,
             &self.value_9,
         ];
-        strategy
-            .fields
+        fields
             .iter()
             .zip(columns)
             .map(|(field, column)| match field {
@@ -509,16 +510,12 @@ impl ValueRow {
     }
 }
 
-/// The next leads after this id, with the strategy's values. Column names are the words of the closed list of fields.
-fn load_values(
-    conn: &mut AnyConn,
-    strategy: &MatchingStrategy,
-    after: &str,
-) -> Result<Vec<ValueRow>, StoreError> {
+/// Reads [`ValueRow`]s with the values of these fields. Column names are the words of the closed list of fields.
+pub(super) fn select_values(fields: &[FieldKey]) -> String {
     let mut columns = String::new();
     let mut has_custom = false;
     for index in 0..MAX_FIELDS {
-        let field = strategy.fields.get(index);
+        let field = fields.get(index);
         has_custom |= matches!(field, Some(FieldKey::Custom(_)));
         let _infallible = match field.and_then(FieldKey::standard).map(LeadField::as_str) {
             Some(column) => write!(columns, ", leads.{column} AS value_{index}"),
@@ -530,11 +527,20 @@ fn load_values(
     } else {
         "CAST(NULL AS TEXT)"
     };
-    let select = format!(
-        "SELECT leads.id, lead_forms.country, {custom} AS custom_values{columns} FROM leads \
-         LEFT JOIN lead_origins ON lead_origins.lead_id = leads.id \
+    format!(
+        "SELECT leads.id, lead_forms.country, lead_origins.first_submission_id, {custom} AS custom_values{columns} \
+         FROM leads LEFT JOIN lead_origins ON lead_origins.lead_id = leads.id \
          LEFT JOIN lead_forms ON lead_forms.id = lead_origins.form_id"
-    );
+    )
+}
+
+/// The next leads after this id, with the strategy's values.
+fn load_values(
+    conn: &mut AnyConn,
+    strategy: &MatchingStrategy,
+    after: &str,
+) -> Result<Vec<ValueRow>, StoreError> {
+    let select = select_values(&strategy.fields);
     let rows = match conn {
         AnyConn::Pg(c) => diesel::sql_query(format!(
             "{select} WHERE leads.id > $1 ORDER BY leads.id LIMIT {CHUNK}"

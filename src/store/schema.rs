@@ -538,6 +538,15 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    dismissed_questions (form_id, question_id) {
+        form_id -> Text,
+        question_id -> BigInt,
+        dismissed_by -> Nullable<Text>,
+        dismissed_at -> Timestamp,
+    }
+}
+
 diesel::joinable!(user_roles -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(linkedin_user_profiles -> organizations (organization_id));
@@ -555,6 +564,8 @@ diesel::joinable!(lead_forms -> linkedin_accounts (account_id));
 diesel::joinable!(lead_form_versions -> lead_forms (form_id));
 diesel::joinable!(integration_settings -> users (fallback_owner_id));
 diesel::joinable!(field_mappings -> lead_forms (form_id));
+diesel::joinable!(dismissed_questions -> lead_forms (form_id));
+diesel::joinable!(dismissed_questions -> users (dismissed_by));
 diesel::joinable!(matching_strategy_fields -> matching_strategies (strategy_id));
 diesel::joinable!(assignment_rules -> users (owner_id));
 diesel::joinable!(leads -> users (owner_id));
@@ -612,4 +623,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     account_streams,
     endpoint_blocks,
     sync_runs,
+    dismissed_questions,
 );

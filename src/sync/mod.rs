@@ -4,7 +4,7 @@
 //! forms, campaigns, then responses window by window; [`intake`] turns wire shapes into domain values (the one place that
 //! moves when LinkedIn's shapes change); [`process`] maps, matches and saves a batch in one transaction with its cursor.
 //! [`authorized`] calls LinkedIn with a profile's token and knows what a 401 or a daily limit means; [`connect`] is the
-//! connect flow that the pages use; [`reset`] starts everything over.
+//! connect flow that the pages use; [`reset`] starts everything over; [`preview`] tells what a change of the rules would do.
 
 pub mod authorized;
 pub mod connect;
@@ -12,6 +12,7 @@ pub mod decision;
 pub mod discover;
 mod error;
 pub mod intake;
+pub mod preview;
 pub mod process;
 pub mod pull;
 pub mod reset;

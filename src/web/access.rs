@@ -9,7 +9,7 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::{FromRequest, Handler, HttpMessage, Responder, Route, guard, web};
 
 use super::visitor::Visitor;
-use super::{WebError, body, refusals, sign_in};
+use super::{WebError, body, refusals, sign_in, upload};
 use crate::auth::CurrentUser;
 use crate::domain::access::Permission;
 
@@ -152,7 +152,7 @@ async fn admit(
         }
         Some(Some(error)) => request.error_response(error),
         None if method.is_safe() => next.call(request).await?,
-        None => match check_form(&mut request) {
+        None => match check_form(&mut request, matches!(line.access, Access::Needs(_))).await {
             Ok(()) => next.call(request).await?,
             Err(error) => request.error_response(error),
         },
@@ -161,10 +161,16 @@ async fn admit(
     Ok(response)
 }
 
-/// Origin, content type and form token of a change.
-fn check_form(request: &mut ServiceRequest) -> Result<(), WebError> {
+/// Origin, content type and form token of a change. Files are taken from people only whose roles were asked for.
+async fn check_form(request: &mut ServiceRequest, takes_files: bool) -> Result<(), WebError> {
     super::guards::same_origin(request.request())?;
-    let fields = body::fields(request.request())?;
+    if takes_files && upload::is_multipart(request.headers()) {
+        upload::receive(request).await?;
+    }
+    let fields = match upload::received(request.request()) {
+        Some(upload) => upload.fields().to_vec(),
+        None => body::fields(request.request())?,
+    };
     let token = fields
         .iter()
         .find(|(name, _)| name == body::TOKEN_FIELD)

@@ -10,13 +10,13 @@ use actix_web::web::Bytes;
 use actix_web::{HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 
-use super::WebError;
+use super::{WebError, upload};
 
 /// The largest body.
 pub const MAX_BYTES: usize = 256 * 1024;
 
 /// The longest time that a whole body may take.
-const LONGEST: Duration = Duration::from_secs(30);
+pub(super) const LONGEST: Duration = Duration::from_secs(30);
 
 /// The form field that holds the token.
 pub const TOKEN_FIELD: &str = "csrf_token";
@@ -25,7 +25,7 @@ pub const TOKEN_FIELD: &str = "csrf_token";
 #[derive(Clone)]
 struct Body(Bytes);
 
-/// Middleware: reads the body of every request.
+/// Middleware: reads the body of every request but uploads, which are read once it is known who sends them.
 ///
 /// # Errors
 /// What the inner service answers.
@@ -33,8 +33,13 @@ pub async fn collect(
     mut request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    if upload::is_multipart(request.headers()) {
+        let response = next.call(request).await?;
+        let is_read = upload::received(response.request()).is_some();
+        return Ok(if is_read { response } else { hang_up(response) });
+    }
     let payload = request.take_payload();
-    match read_within(LONGEST, payload).await {
+    match read_within(LONGEST, MAX_BYTES, payload).await {
         Ok(bytes) => {
             request.extensions_mut().insert(Body(bytes.clone()));
             request.set_payload(Payload::from(bytes));
@@ -44,8 +49,16 @@ pub async fn collect(
     }
 }
 
-async fn read_within(longest: Duration, payload: Payload) -> Result<Bytes, WebError> {
-    tokio::time::timeout(longest, read(payload))
+/// Reads a body of at most `most` bytes.
+///
+/// # Errors
+/// `TooLarge`, `TooSlow`, or `Invalid` when it broke off.
+pub(super) async fn read_within(
+    longest: Duration,
+    most: usize,
+    payload: Payload,
+) -> Result<Bytes, WebError> {
+    tokio::time::timeout(longest, read(most, payload))
         .await
         .unwrap_or(Err(WebError::TooSlow))
 }
@@ -59,11 +72,11 @@ fn hang_up(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     response
 }
 
-async fn read(mut payload: Payload) -> Result<Bytes, WebError> {
+async fn read(most: usize, mut payload: Payload) -> Result<Bytes, WebError> {
     let mut body = Vec::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| WebError::Invalid("The request broke off.".to_owned()))?;
-        if body.len() + chunk.len() > MAX_BYTES {
+        if body.len() + chunk.len() > most {
             return Err(WebError::TooLarge);
         }
         body.extend_from_slice(&chunk);
@@ -157,7 +170,7 @@ mod tests {
         let payload: Payload = Payload::Stream {
             payload: Box::pin(drip),
         };
-        let outcome = read_within(Duration::from_millis(60), payload).await;
+        let outcome = read_within(Duration::from_millis(60), MAX_BYTES, payload).await;
         assert!(matches!(outcome, Err(WebError::TooSlow)));
     }
 

@@ -1,6 +1,6 @@
 //! Lead Gen forms: the list, and one with its versions, their questions and where each answer goes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
@@ -11,17 +11,21 @@ use serde::Deserialize;
 use super::{Answer, Path, Portal, Query, Shell};
 use crate::domain::access::Permission;
 use crate::domain::account::LeadType;
-use crate::domain::field_mapping::{FieldMapping, MappingSet, Source};
+use crate::domain::field_mapping::{
+    Coverage, FieldMapping, MappingSet, Source, coverage, is_on, source_of, suggest,
+};
 use crate::domain::form::{FormStatus, FormVersion, Question, QuestionKind};
-use crate::domain::ids::{AccountId, FormId, SubmissionId};
+use crate::domain::ids::{AccountId, FormId, MappingId, SubmissionId};
 use crate::domain::submission::Submission;
 use crate::store::forms::{self, Form, FormCounts, FormFilter};
-use crate::store::{StoreError, accounts, field_mappings};
+use crate::store::{StoreError, accounts, field_mappings, mapping_inbox};
 
 /// A form with its numbers.
 struct FormRow {
     form: Form,
     counts: FormCounts,
+    /// How much of the current version the mappings read; `None` while no version is known.
+    coverage: Option<Coverage>,
 }
 
 #[derive(Template)]
@@ -60,21 +64,28 @@ pub async fn index(portal: Data<Portal>, shell: Shell, Query(query): Query<Forms
         .as_ref()
         .map(ToString::to_string)
         .unwrap_or_default();
-    let (listed, counts, accounts) = portal
+    let (listed, counts, accounts, coverages) = portal
         .store
         .read(move |conn| {
             let listed = forms::list(conn, &filter)?;
             let ids: Vec<&FormId> = listed.iter().map(|form| &form.id).collect();
-            Ok::<_, StoreError>((forms::counts(conn, &ids)?, accounts::names(conn)?, listed))
+            let counts = forms::counts(conn, &ids)?;
+            let set = MappingSet::new(field_mappings::list(conn)?);
+            let coverages: HashMap<FormId, Coverage> =
+                mapping_inbox::current_forms(conn, Some(&ids))?
+                    .into_iter()
+                    .map(|form| (form.id, coverage(&set, &form.version)))
+                    .collect();
+            Ok::<_, StoreError>((listed, counts, accounts::names(conn)?, coverages))
         })
-        .await
-        .map(|(counts, accounts, listed)| (listed, counts, accounts))?;
+        .await?;
     let page = FormsIndex {
         is_filtered: !search.trim().is_empty() || !account.is_empty() || query.status.is_some(),
         rows: listed
             .into_iter()
             .map(|form| FormRow {
                 counts: counts.get(form.id.as_str()).copied().unwrap_or_default(),
+                coverage: coverages.get(&form.id).copied(),
                 form,
             })
             .collect(),
@@ -94,6 +105,21 @@ struct QuestionRow {
     options: Vec<String>,
     /// Field and the name of the mapping.
     targets: Vec<(String, String)>,
+    /// A new mapping of this question on this form, filled in.
+    override_path: String,
+}
+
+/// A mapping that is in force on the form, or replaced by one that is.
+struct MappingRow {
+    id: MappingId,
+    name: String,
+    source: String,
+    target: String,
+    policy: &'static str,
+    is_own: bool,
+    /// Whether the current version has what it reads.
+    is_on_form: bool,
+    is_replaced: bool,
 }
 
 /// A hidden field with the lead fields that its value goes to.
@@ -108,7 +134,7 @@ struct VersionView {
     version: FormVersion,
     questions: Vec<QuestionRow>,
     hidden: Vec<HiddenRow>,
-    unmapped: usize,
+    coverage: Coverage,
     is_current: bool,
 }
 
@@ -119,6 +145,7 @@ struct FormsShow {
     form: Form,
     counts: FormCounts,
     versions: Vec<VersionView>,
+    mappings: Vec<MappingRow>,
 }
 
 /// Which mapping reads which question: told by mapping a submission without answers.
@@ -160,6 +187,48 @@ fn targets(
     targets
 }
 
+/// A new mapping of this question on this form only.
+fn override_path(version: &FormVersion, question: &Question) -> String {
+    let source = source_of(question);
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    let name: String = question.text.chars().take(300).collect();
+    query.append_pair("name", name.trim());
+    query.append_pair("form", version.form_id.as_str());
+    query.append_pair("source_kind", source.kind().as_str());
+    query.append_pair("source_key", &source.key());
+    if let Some(field) = suggest(question, &[]) {
+        query.append_pair("target", &field.word());
+    }
+    format!("/settings/field-mappings/new?{}", query.finish())
+}
+
+/// The mappings that concern a form: those in force whose source it has, its own ones, and what its own ones replace.
+fn mapping_rows(
+    set: &MappingSet,
+    mappings: &[FieldMapping],
+    form: &FormId,
+    current: Option<&FormVersion>,
+) -> Vec<MappingRow> {
+    let in_force: HashSet<&MappingId> = set.for_form(form).map(|mapping| &mapping.id).collect();
+    let mut rows: Vec<MappingRow> = mappings
+        .iter()
+        .filter(|mapping| mapping.form_id.as_ref().is_none_or(|own| own == form))
+        .map(|mapping| MappingRow {
+            is_own: mapping.form_id.is_some(),
+            is_on_form: current.is_some_and(|version| is_on(&mapping.source, version)),
+            is_replaced: !in_force.contains(&mapping.id),
+            id: mapping.id.clone(),
+            name: mapping.name.clone(),
+            source: mapping.source.to_string(),
+            target: mapping.target.label().into_owned(),
+            policy: mapping.policy.label(),
+        })
+        .filter(|row| row.is_own || row.is_on_form)
+        .collect();
+    rows.sort_by_key(|row| (!row.is_own, row.is_replaced));
+    rows
+}
+
 fn kind(question: &Question) -> (String, Vec<String>) {
     match &question.kind {
         QuestionKind::Text {
@@ -188,6 +257,7 @@ fn view(
             let (kind, options) = kind(question);
             QuestionRow {
                 targets: targets.remove(&question.id).unwrap_or_default(),
+                override_path: override_path(&version, question),
                 question: question.clone(),
                 kind,
                 options,
@@ -208,10 +278,7 @@ fn view(
         })
         .collect();
     VersionView {
-        unmapped: questions
-            .iter()
-            .filter(|row| row.targets.is_empty())
-            .count(),
+        coverage: coverage(set, &version),
         is_current: current == Some(version.number),
         questions,
         hidden,
@@ -238,7 +305,12 @@ pub async fn show(portal: Data<Portal>, shell: Shell, Path(id): Path<FormId>) ->
         })
         .await?;
     let set = MappingSet::new(mappings.clone());
+    let current = versions
+        .iter()
+        .find(|version| Some(version.number) == form.current_version_number)
+        .or_else(|| versions.first());
     let page = FormsShow {
+        mappings: mapping_rows(&set, &mappings, &form.id, current),
         versions: versions
             .into_iter()
             .map(|version| view(version, &set, &mappings, form.current_version_number))

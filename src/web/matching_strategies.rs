@@ -1,4 +1,6 @@
-//! Lead Matching Strategies: the list, new, one strategy with its fields, activate, rename, delete.
+//! Lead Matching Strategies: the list, new, one strategy with its fields, dry run, activate, rename, delete.
+
+pub mod dry_run;
 
 use std::collections::BTreeSet;
 
@@ -11,12 +13,14 @@ use serde_json::{Value, json};
 use super::{Answer, FieldErrors, Flash, Form, Path, Portal, Shell, WebError};
 use crate::domain::ids::StrategyId;
 use crate::domain::lead::{FieldKey, LeadFields};
+use crate::domain::matching::MatchingSettings;
 use crate::domain::strategy::{
     MatchingStrategy, check_deletion, check_name, strategy_sentence, unmapped_fields,
 };
 use crate::store::audit::{self, Actor};
 use crate::store::{
-    AnyConn, StoreError, custom_fields, field_mappings, lock_rules, matching_strategies,
+    AnyConn, StoreError, custom_fields, field_mappings, integration_settings, lock_rules,
+    matching_strategies,
 };
 
 /// Where the list is.
@@ -37,9 +41,14 @@ struct Row {
 }
 
 impl Row {
-    fn new(strategy: MatchingStrategy, mapped: &BTreeSet<FieldKey>, known: &LeadFields) -> Self {
+    fn new(
+        strategy: MatchingStrategy,
+        mapped: &BTreeSet<FieldKey>,
+        settings: &MatchingSettings,
+        known: &LeadFields,
+    ) -> Self {
         Self {
-            sentence: strategy_sentence(&strategy, known),
+            sentence: strategy_sentence(&strategy, settings, known),
             unmapped: unmapped_fields(&strategy, mapped)
                 .into_iter()
                 .map(|field| known.label(field).into_owned())
@@ -54,19 +63,22 @@ impl Row {
 /// # Errors
 /// As the database.
 pub async fn index(portal: Data<Portal>, shell: Shell) -> Answer {
-    let (strategies, mapped, known) = portal
+    let (strategies, mapped, settings, known) = portal
         .store
         .read(|conn| {
-            let strategies = matching_strategies::list(conn)?;
-            let mapped = field_mappings::targets(conn)?;
-            Ok::<_, StoreError>((strategies, mapped, custom_fields::fields(conn)?))
+            Ok::<_, StoreError>((
+                matching_strategies::list(conn)?,
+                field_mappings::targets(conn)?,
+                integration_settings::get(conn)?.matching,
+                custom_fields::fields(conn)?,
+            ))
         })
         .await?;
     let page = MatchingStrategiesIndex {
         shell,
         rows: strategies
             .into_iter()
-            .map(|strategy| Row::new(strategy, &mapped, &known))
+            .map(|strategy| Row::new(strategy, &mapped, &settings, &known))
             .collect(),
     };
     page.shell.render(StatusCode::OK, &page)
@@ -262,6 +274,10 @@ impl MatchingStrategiesShow {
     fn action(&self) -> String {
         path_of(&self.row.strategy.id)
     }
+
+    fn dry_run(&self) -> String {
+        dry_run::path_of(&self.row.strategy)
+    }
 }
 
 async fn show_page(
@@ -269,7 +285,7 @@ async fn show_page(
     shell: Shell,
     id: StrategyId,
 ) -> Result<MatchingStrategiesShow, WebError> {
-    let (strategy, active_name, mapped, lock_version, fields) = portal
+    let (strategy, active_name, mapped, lock_version, settings, fields) = portal
         .store
         .read(move |conn| {
             Ok::<_, StoreError>((
@@ -277,6 +293,7 @@ async fn show_page(
                 matching_strategies::active(conn)?.name,
                 field_mappings::targets(conn)?,
                 matching_strategies::lock_version(conn, &id)?,
+                integration_settings::get(conn)?.matching,
                 custom_fields::fields(conn)?,
             ))
         })
@@ -293,7 +310,7 @@ async fn show_page(
                 .filter(|field| !strategy.fields.contains(field)),
             &fields,
         ),
-        row: Row::new(strategy, &mapped, &fields),
+        row: Row::new(strategy, &mapped, &settings, &fields),
         known: fields,
         errors: FieldErrors::new(),
     })
@@ -516,11 +533,12 @@ async fn deletion_page(
     shell: Shell,
     id: StrategyId,
 ) -> Result<MatchingStrategiesDeletion, WebError> {
-    let (strategy, known) = portal
+    let (strategy, settings, known) = portal
         .store
         .read(move |conn| {
             let strategy = matching_strategies::get(conn, &id)?;
-            Ok::<_, StoreError>((strategy, custom_fields::fields(conn)?))
+            let settings = integration_settings::get(conn)?.matching;
+            Ok::<_, StoreError>((strategy, settings, custom_fields::fields(conn)?))
         })
         .await?;
     Ok(MatchingStrategiesDeletion {
@@ -528,7 +546,7 @@ async fn deletion_page(
         problem: check_deletion(&strategy)
             .err()
             .map(|error| error.to_string()),
-        row: Row::new(strategy, &BTreeSet::new(), &known),
+        row: Row::new(strategy, &BTreeSet::new(), &settings, &known),
     })
 }
 

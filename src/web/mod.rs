@@ -51,6 +51,7 @@ pub mod static_files;
 mod submissions;
 mod sync_status;
 mod tone;
+pub mod upload;
 mod users;
 pub mod visitor;
 

@@ -42,7 +42,7 @@ async fn lists_and_details_show_states_counts_and_hostile_names_as_text() {
         .await
         .expect(200)
         .expect_text("Version 1")
-        .expect_text("2 not mapped")
+        .expect_text("2 of 4 mapped")
         .expect_text("This month · Next year")
         .expect_text("I agree to be called.");
     for path in [

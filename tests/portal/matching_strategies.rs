@@ -40,7 +40,9 @@ async fn a_strategy_is_made_given_fields_and_activated_in_place_of_the_default()
         .await
         .expect(200)
         .expect_text("E-mail address")
-        .expect_text("A submission matches a lead when Email is the same.");
+        .expect_text(
+            "Updates the lead whose Email matches; when no lead has it, a lead is created.",
+        );
     let page = make(&browser, "E-mail and name", "email").await;
     let page = page
         .expect_text("It is not active yet")
@@ -49,7 +51,7 @@ async fn a_strategy_is_made_given_fields_and_activated_in_place_of_the_default()
         .submit_and_follow(&page, "Add field", &[("field", Some("last_name"))])
         .await
         .expect(200)
-        .expect_text("when Email and Last name are both the same");
+        .expect_text("Updates the lead whose Email and Last name both match");
     let path = page.url.path().to_owned();
     let page = browser
         .submit_and_follow(&page, "Activate", &[])

@@ -20,8 +20,10 @@ pub mod installation;
 pub mod program;
 pub mod records;
 
-pub use browserlike::{Browserlike, Page};
-pub use builders::{a_form, a_lead, a_moment, a_profile, a_submission, a_user, an_account};
+pub use browserlike::{Browserlike, Page, encode};
+pub use builders::{
+    a_form, a_lead, a_moment, a_profile, a_submission, a_user, an_account, question,
+};
 pub use database::{System, TestDatabase};
 pub use held::Held;
 pub use program::{Outcome, Program, signal};

@@ -1,8 +1,11 @@
 //! Field mappings: which part of a submission goes to which lead field, by which policy (product.md §4, Map).
 
+mod coverage;
+mod difference;
 mod field_value;
 mod set;
 mod shipped;
+mod suggestion;
 #[cfg(test)]
 mod tests;
 mod transform;
@@ -10,9 +13,12 @@ mod version_mapping;
 
 use serde::{Deserialize, Serialize};
 
+pub use coverage::{Coverage, coverage, source_of, unmapped};
+pub use difference::{FieldDifference, MappingChange, differences};
 pub use field_value::fit;
-pub use set::MappingSet;
+pub use set::{MappingSet, is_on, question_of};
 pub use shipped::{ShippedMapping, shipped_mappings};
+pub use suggestion::suggest;
 pub use transform::{Otherwise, Transform, TransformError, check_transforms};
 pub use version_mapping::VersionMapping;
 

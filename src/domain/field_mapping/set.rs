@@ -135,6 +135,21 @@ impl MappingSet {
     }
 }
 
+/// The question of a form version that a source reads, if it reads one.
+#[must_use]
+pub fn question_of<'a>(source: &Source, version: &'a FormVersion) -> Option<&'a Question> {
+    match SourceLookup::new(version).input(source) {
+        Input::Question(index) => version.questions.get(index),
+        _ => None,
+    }
+}
+
+/// Whether a form version has what a source reads.
+#[must_use]
+pub fn is_on(source: &Source, version: &FormVersion) -> bool {
+    !matches!(SourceLookup::new(version).input(source), Input::Absent)
+}
+
 /// Finds the sources of mappings on one form version.
 struct SourceLookup<'a> {
     version: &'a FormVersion,

@@ -9,6 +9,8 @@ use crate::store::field_mappings::{FormChoice, StoredMapping};
 use crate::web::WebError;
 use crate::web::form::FieldErrors;
 
+use super::picker::picked;
+use super::preview::{SIZES, USUAL_SIZE};
 use super::steps::StepInput;
 
 /// The most characters of a mapping's name: LinkedIn's longest question is no longer.
@@ -43,8 +45,49 @@ pub struct MappingInput {
     pub steps: Vec<StepInput>,
     /// The version that the person read; empty for a new mapping.
     pub lock_version: String,
-    /// Whether the person asked for one more step instead of saving.
-    pub wants_step: bool,
+    /// What the person asked for.
+    pub intent: Intent,
+}
+
+/// What a button of the form asks for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Intent {
+    /// Save the mapping.
+    #[default]
+    Save,
+    /// Show what saving would change, on so many submissions.
+    Preview(i64),
+    /// Show the form again.
+    Edit,
+    /// One more step.
+    AddStep,
+    /// What the mapping makes of recent answers.
+    Example,
+    /// A value map with the options of the form.
+    FillOptions,
+}
+
+impl Intent {
+    fn read(fields: &[(String, String)]) -> Result<Self, WebError> {
+        let is_asked = |name: &str| optional(fields, name).map(|found| found.is_some());
+        Ok(if is_asked("edit")? {
+            Self::Edit
+        } else if is_asked("add_step")? {
+            Self::AddStep
+        } else if is_asked("fill_options")? {
+            Self::FillOptions
+        } else if is_asked("example")? {
+            Self::Example
+        } else if is_asked("preview")? {
+            let size = optional(fields, "n")?.and_then(|size| size.parse().ok());
+            Self::Preview(
+                size.filter(|size| SIZES.contains(size))
+                    .unwrap_or(USUAL_SIZE),
+            )
+        } else {
+            Self::Save
+        })
+    }
 }
 
 impl MappingInput {
@@ -77,7 +120,7 @@ impl MappingInput {
             position: mapping.position.to_string(),
             steps,
             lock_version: stored.lock_version.to_string(),
-            wants_step: false,
+            intent: Intent::Save,
         }
     }
 
@@ -104,13 +147,66 @@ impl MappingInput {
             policy: one(fields, "policy")?,
             position: one(fields, "position")?,
             lock_version: optional(fields, "lock_version")?.unwrap_or_default(),
-            wants_step: optional(fields, "add_step")?.is_some(),
+            intent: Intent::read(fields)?,
             steps,
         };
-        if input.wants_step && input.steps.len() < MAX_STEPS {
+        // What was picked from the list counts more than what stands beside it, and moves there.
+        let pick = optional(fields, "source_pick")?.unwrap_or_default();
+        if let Some((kind, key)) = picked(&pick) {
+            input.source_kind = kind;
+            input.source_key = key;
+        }
+        if input.intent == Intent::AddStep && input.steps.len() < MAX_STEPS {
             input.steps.push(StepInput::default());
         }
         Ok(input)
+    }
+
+    /// Everything that was entered, as the form's fields.
+    pub fn fields(&self) -> Vec<(String, String)> {
+        let mut fields: Vec<(String, String)> = [
+            ("name", &self.name),
+            ("form", &self.form),
+            ("source_kind", &self.source_kind),
+            ("source_key", &self.source_key),
+            ("target", &self.target),
+            ("policy", &self.policy),
+            ("position", &self.position),
+            ("lock_version", &self.lock_version),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.clone()))
+        .collect();
+        for (index, step) in self.steps.iter().enumerate() {
+            fields.extend(step.fields(index + 1));
+        }
+        fields
+    }
+
+    /// Puts these options into the first value map, each as its own replacement where the map does not name it yet; makes
+    /// a map when there is none.
+    pub fn fill_options(&mut self, options: &[String]) {
+        let place = self
+            .steps
+            .iter()
+            .position(StepInput::is_value_map)
+            .or_else(|| self.steps.iter().position(|step| step.kind.is_empty()));
+        let index = match place {
+            Some(index) => index,
+            None if self.steps.len() < MAX_STEPS => {
+                self.steps.push(StepInput::default());
+                self.steps.len() - 1
+            }
+            None => return,
+        };
+        if let Some(step) = self.steps.get_mut(index) {
+            step.fill_options(options);
+        }
+    }
+
+    /// The source, if it is right.
+    pub fn source(&self) -> Option<Source> {
+        self.check_source(&mut FieldErrors::new())
     }
 
     /// The version that the person read.
@@ -156,14 +252,15 @@ impl MappingInput {
             }
         };
         let source = self.check_source(errors);
-        let target = match self.target.parse::<FieldKey>() {
-            // A retired field stays where it is a mapping's target already.
-            Ok(field) if lead_fields.kind(&field).is_some() => Some(field),
-            _ => {
-                errors.add("target", "Choose a lead field from the list.");
-                None
-            }
-        };
+        // A retired field stays where it is a mapping's target already.
+        let target = self
+            .target
+            .parse::<FieldKey>()
+            .ok()
+            .filter(|field| lead_fields.kind(field).is_some());
+        if target.is_none() {
+            errors.add("target", "Choose a lead field from the list.");
+        }
         let policy = match self.policy.parse::<WritePolicy>() {
             Ok(policy) => Some(policy),
             Err(_) => {

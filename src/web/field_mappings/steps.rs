@@ -109,6 +109,48 @@ impl StepInput {
         }))
     }
 
+    /// The controls as fields of the form; the number is counted from 1.
+    pub fn fields(&self, number: usize) -> Vec<(String, String)> {
+        [
+            ("kind", &self.kind),
+            ("separator", &self.separator),
+            ("part", &self.part),
+            ("value", &self.value),
+            ("sources", &self.sources),
+            ("pairs", &self.pairs),
+            ("otherwise", &self.otherwise),
+        ]
+        .into_iter()
+        .map(|(name, value)| (format!("step_{number}_{name}"), value.clone()))
+        .collect()
+    }
+
+    /// Whether it replaces values.
+    pub fn is_value_map(&self) -> bool {
+        self.kind == StepKind::ValueMap.as_str()
+    }
+
+    /// Makes it a value map that names each of these values; a value that stands there keeps its replacement.
+    pub fn fill_options(&mut self, options: &[String]) {
+        StepKind::ValueMap.as_str().clone_into(&mut self.kind);
+        if self.otherwise.is_empty() {
+            "keep".clone_into(&mut self.otherwise);
+        }
+        let known: Vec<String> = numbered_lines(&self.pairs)
+            .filter_map(|(_, line)| split_pair(line).map(|(from, _)| from))
+            .collect();
+        let missing = options
+            .iter()
+            .filter(|option| !known.contains(*option))
+            .map(|option| {
+                let option = option.replace(['\r', '\n'], " ");
+                format!("{} = {option}", escape(&option))
+            });
+        let mut pairs: Vec<String> = self.pairs.lines().map(str::to_owned).collect();
+        pairs.extend(missing);
+        self.pairs = pairs.join("\n");
+    }
+
     /// The transform; `None` for an empty step, and when something is wrong: `errors` says what.
     pub fn check(&self, number: usize, errors: &mut FieldErrors) -> Option<Transform> {
         if self.kind.is_empty() {

@@ -1,0 +1,1 @@
+DROP TABLE dismissed_questions;
