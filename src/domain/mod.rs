@@ -10,6 +10,7 @@
 //! | [`assignment`] | who owns a new lead |
 //! | [`search`] | by which words a record is found |
 //! | [`lead`] | the fields of a lead, and how a submission is written onto it |
+//! | [`report`] | what the dashboard compares: periods, bars, changes, waiting times |
 //! | [`sync`] | runs, failures, retries, time windows, pages |
 
 pub mod access;
@@ -26,6 +27,7 @@ pub mod normalise;
 pub mod password;
 pub mod preferences;
 pub mod profile;
+pub mod report;
 pub mod search;
 pub mod strategy;
 pub mod submission;

@@ -27,6 +27,8 @@ pub mod organizations;
 pub mod owners;
 pub mod paging;
 pub mod profiles;
+pub mod report_facts;
+pub mod reports;
 pub mod samples;
 pub mod schema;
 pub mod search;

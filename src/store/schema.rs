@@ -547,6 +547,65 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    report_lead_groups (id) {
+        id -> BigInt,
+        source -> Text,
+        campaign_id -> Text,
+        form_id -> Text,
+        owner_id -> Text,
+        status -> Text,
+    }
+}
+
+diesel::table! {
+    report_leads (lead_id) {
+        lead_id -> Text,
+        seen_at -> Timestamp,
+        lock_version -> BigInt,
+        group_id -> Nullable<BigInt>,
+        slot -> BigInt,
+    }
+}
+
+diesel::table! {
+    report_submission_groups (id) {
+        id -> BigInt,
+        source -> Text,
+        campaign_id -> Text,
+        form_id -> Text,
+        owner_id -> Text,
+        status -> Text,
+        outcome -> Text,
+        delay -> BigInt,
+    }
+}
+
+diesel::table! {
+    report_submissions (submission_id) {
+        submission_id -> Text,
+        seen_at -> Timestamp,
+        revision -> BigInt,
+        outcome -> Text,
+        group_id -> Nullable<BigInt>,
+        slot -> BigInt,
+    }
+}
+
+diesel::table! {
+    report_queue (stream, id) {
+        stream -> Text,
+        id -> Text,
+    }
+}
+
+diesel::table! {
+    report_progress (stream) {
+        stream -> Text,
+        followed_to -> Timestamp,
+    }
+}
+
 diesel::joinable!(user_roles -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(linkedin_user_profiles -> organizations (organization_id));
@@ -624,4 +683,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     endpoint_blocks,
     sync_runs,
     dismissed_questions,
+    report_lead_groups,
+    report_leads,
+    report_submission_groups,
+    report_submissions,
+    report_queue,
+    report_progress,
 );

@@ -86,7 +86,14 @@ pub fn start_page(roles: &[Role]) -> Option<&'static str> {
     let mut items = menu.iter().flat_map(|group| &group.items);
     items
         .clone()
-        .find(|item| item.path == "/sync-status")
+        .find(|item| {
+            item.path
+                == if roles.contains(&Role::SalesManager) {
+                    "/dashboard"
+                } else {
+                    "/sync-status"
+                }
+        })
         .or_else(|| items.next())
         .map(|item| item.path)
 }

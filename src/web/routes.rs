@@ -8,8 +8,8 @@ use actix_web::{HttpResponse, web};
 use super::access::{self, Access, Entry, RouteInfo, get, post};
 use super::{
     WebError, account, accounts, assignment_rules, audit_log, campaigns, connect, custom_fields,
-    field_mappings, forms, home, integration_configuration, leads, matching_strategies, profiles,
-    sign_in, submissions, sync_status, users,
+    dashboard, field_mappings, forms, home, integration_configuration, leads, matching_strategies,
+    profiles, sign_in, submissions, sync_status, users,
 };
 use crate::domain::access::Permission as P;
 
@@ -30,6 +30,10 @@ fn entries() -> Vec<Entry> {
         post("/account/sessions/others/end",        SignedIn,              account::end_other_sessions),
         post("/account/sessions/{id}/end",          SignedIn,              account::end_session),
         post("/account/session-extensions",         SignedIn,              account::extend_session),
+
+        get ("/dashboard",                          Needs(P::ViewLeads),   dashboard::index),
+        get ("/dashboard.csv",                      Needs(P::ViewLeads),   dashboard::export),
+        get ("/dashboard/weekly",                   Needs(P::ViewLeads),   dashboard::weekly),
 
         get ("/leads",                              Needs(P::ViewLeads),   leads::index),
         get ("/leads/{id}",                         Needs(P::ViewLeads),   leads::show),

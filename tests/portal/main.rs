@@ -15,6 +15,7 @@ mod accounts;
 mod assignment_rules;
 mod busy;
 mod custom_fields;
+mod dashboard;
 mod dry_run;
 mod field_mappings;
 mod integration_configuration;

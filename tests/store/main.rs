@@ -14,6 +14,7 @@ mod defaults;
 mod match_keys;
 mod migrations;
 mod records;
+mod reports;
 mod schema;
 mod search;
 mod settings;

@@ -1,0 +1,9 @@
+DROP INDEX form_submissions_processed_at;
+DROP INDEX form_submissions_received_at;
+DROP INDEX leads_updated_at;
+DROP TABLE report_progress;
+DROP TABLE report_queue;
+DROP TABLE report_submissions;
+DROP TABLE report_submission_groups;
+DROP TABLE report_leads;
+DROP TABLE report_lead_groups;
