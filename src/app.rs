@@ -4,6 +4,7 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Notify, watch};
@@ -14,7 +15,9 @@ use crate::clock::Clock;
 use crate::linkedin::oauth::AppCredentials;
 use crate::linkedin::{LinkedInClient, LinkedInEndpoints, LinkedInError, Timeouts};
 use crate::settings::Settings;
+use crate::store::processes::{self, Announcement};
 use crate::store::{DatabaseUrl, Store, StoreError};
+use crate::sync::call_counts::CallCounts;
 use crate::sync::connect::Connector;
 use crate::sync::scheduler::Scheduler;
 use crate::sync::{SyncContext, SyncOptions};
@@ -141,6 +144,7 @@ impl App {
             options: Arc::new(sync),
             owner: format!("{}-{}", std::process::id(), Uuid::new_v4().simple()).into(),
             stopping: Arc::new(AtomicBool::new(false)),
+            calls: CallCounts::default(),
         };
         let connector = Arc::new(Connector::new(
             ctx.clone(),
@@ -255,13 +259,23 @@ impl App {
             .map_or(2, std::num::NonZero::get)
             .max(2);
         let portal = self.portal()?;
+        let events = portal.events.clone();
+        let ending = terminated().map_err(|error| StartError::Server(error.to_string()))?;
+        // Live pages never end by themselves: the server would wait for them.
+        let closing = tokio::spawn(async move {
+            ending.await;
+            events.close();
+        });
         let server = web::serve(portal, listener, web::ServeOptions { workers })
             .map_err(|error| StartError::Server(error.to_string()))?;
         let (stop, stopped) = watch::channel(false);
         let scheduler = self.scheduler();
         let task = with_scheduler
             .then(|| tokio::spawn(async move { scheduler.run_forever(stopped).await }));
+        let presence = tokio::spawn(self.clone().announce(true, with_scheduler));
         let served = server.await;
+        closing.abort();
+        presence.abort();
         // The receiver may be gone already; then there is nobody to stop.
         let _ = stop.send(true);
         if let Some(task) = task
@@ -272,6 +286,7 @@ impl App {
                 "the scheduler ended unexpectedly"
             );
         }
+        self.leave().await;
         served.map_err(|error| StartError::Server(error.to_string()))
     }
 
@@ -283,9 +298,11 @@ impl App {
         let (stop, stopped) = watch::channel(false);
         let scheduler = self.scheduler();
         let task = tokio::spawn(async move { scheduler.run_forever(stopped).await });
+        let presence = tokio::spawn(self.clone().announce(false, true));
         terminated()
             .map_err(|error| StartError::Server(error.to_string()))?
             .await;
+        presence.abort();
         // The receiver may be gone already; then there is nobody to stop.
         let _ = stop.send(true);
         if let Err(error) = task.await {
@@ -294,7 +311,44 @@ impl App {
                 "the scheduler ended unexpectedly"
             );
         }
+        self.leave().await;
         Ok(())
+    }
+
+    /// Says every few seconds that this process lives, for the System page and for the sentence of health.
+    async fn announce(self, has_portal: bool, has_scheduler: bool) {
+        let said = Announcement {
+            name: self.ctx.owner.to_string(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            has_portal,
+            has_scheduler,
+        };
+        loop {
+            let now = said.clone();
+            let outcome = self
+                .ctx
+                .store
+                .write(move |conn| processes::announce(conn, &now))
+                .await;
+            // A database that is away is somebody else's line in the log.
+            if let Err(error) = outcome {
+                tracing::debug!(error = %error, "the process could not announce itself");
+            }
+            tokio::time::sleep(Duration::from_secs(processes::ANNOUNCE_SECONDS)).await;
+        }
+    }
+
+    /// Takes this process off the list: it ends in order.
+    async fn leave(&self) {
+        let name = self.ctx.owner.to_string();
+        let outcome = self
+            .ctx
+            .store
+            .write(move |conn| processes::leave(conn, &name))
+            .await;
+        if let Err(error) = outcome {
+            tracing::debug!(error = %error, "the process could not take its leave");
+        }
     }
 }
 

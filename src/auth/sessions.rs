@@ -221,6 +221,42 @@ impl SessionStore for Sessions {
     }
 }
 
+/// Those of these sessions that still stand, with the roles that their people have now: two queries for all of them, and
+/// none of them counts as used.
+///
+/// # Errors
+/// The store's.
+pub async fn still_open(
+    store: &Store,
+    hashes: Vec<String>,
+    now: DateTime<Utc>,
+) -> Result<HashMap<String, Vec<Role>>, StoreError> {
+    let found = store
+        .read(move |conn| sessions::list_with_roles(conn, &hashes))
+        .await?;
+    Ok(found
+        .into_iter()
+        .filter(|(session, roles)| now < SessionEnd::of(session, limits(roles)).at)
+        .map(|(session, roles)| (session.id_hash, roles))
+        .collect())
+}
+
+/// The stored name of this person's session, if it still stands.
+///
+/// # Errors
+/// The store's.
+pub async fn id_of(store: &Store, user: &super::CurrentUser) -> Result<Option<String>, StoreError> {
+    let id = user.id.clone();
+    let all = store
+        .read(move |conn| sessions::list_of_user(conn, &id))
+        .await?;
+    Ok(all
+        .iter()
+        .map(|session| seen(session, user.session_secret()))
+        .find(|seen| seen.is_current)
+        .map(|seen| seen.id))
+}
+
 /// Signs somebody in: the session gets a new id, whatever it was before. `browser` is what the sessions page shows.
 ///
 /// # Errors

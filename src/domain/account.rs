@@ -87,6 +87,21 @@ impl OwnerType {
     }
 }
 
+/// What somebody writes when pausing an account, as it is kept: one line of at most 200 characters, or nothing.
+///
+/// # Errors
+/// A sentence for the field.
+pub fn check_pause_reason(text: &str) -> Result<String, &'static str> {
+    let text = text.trim();
+    if text.chars().count() > 200 {
+        Err("The reason is too long: at most 200 characters.")
+    } else if text.chars().any(char::is_control) {
+        Err("The reason holds characters that cannot be shown. Write it in one line.")
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,5 +134,15 @@ mod tests {
             serde_json::to_string(&FormSyncStatus::NoFormsAvailable).unwrap(),
             "\"no_forms_available\""
         );
+    }
+
+    #[test]
+    fn the_reason_of_a_pause_is_one_line_or_nothing() {
+        assert_eq!(check_pause_reason("  "), Ok(String::new()));
+        assert_eq!(check_pause_reason(" audit 🦊 "), Ok("audit 🦊".to_owned()));
+        assert!(check_pause_reason(&"ä".repeat(200)).is_ok());
+        for bad in [&"x".repeat(201), "a\nb", "a\u{0}b"] {
+            assert!(check_pause_reason(bad).is_err(), "{bad:?}");
+        }
     }
 }

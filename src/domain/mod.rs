@@ -22,6 +22,7 @@ pub mod field_mapping;
 pub mod form;
 pub mod ids;
 pub mod lead;
+pub mod linkedin_version;
 pub mod matching;
 pub mod normalise;
 pub mod password;

@@ -1,6 +1,7 @@
 //! One request and its answer: headers, size cap, tunneling of long queries, and the class of a failure.
 
 use std::error::Error as _;
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -161,6 +162,12 @@ impl LinkedInClient {
             .map_err(|error| transport(&error))?;
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
+        let date = headers
+            .get("date")
+            .and_then(|text| http_date(text.to_str().ok()?));
+        if let (Some(date), Ok(mut last)) = (date, self.last_date.lock()) {
+            *last = Some((date, Instant::now()));
+        }
         let too_large = || LinkedInError::unexpected(format!("an answer of more than {cap} bytes"));
         // A failure's body is only read for its words: an unreadable one must not hide the status.
         let is_success = (200..300).contains(&status);

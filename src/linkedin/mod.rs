@@ -15,7 +15,8 @@ pub mod urn;
 pub mod wire;
 
 use std::fmt;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
@@ -185,6 +186,8 @@ impl LeadType {
 pub struct LinkedInClient {
     endpoints: LinkedInEndpoints,
     http: reqwest::Client,
+    /// LinkedIn's latest `Date`, and the moment at which it came.
+    last_date: Arc<Mutex<Option<(DateTime<Utc>, Instant)>>>,
 }
 
 impl LinkedInClient {
@@ -212,7 +215,23 @@ impl LinkedInClient {
             .map_err(|error| LinkedInError::Configuration {
                 what: format!("the HTTP client could not be built: {error}"),
             })?;
-        Ok(Self { endpoints, http })
+        Ok(Self {
+            endpoints,
+            http,
+            last_date: Arc::default(),
+        })
+    }
+
+    /// What LinkedIn's clock says now, to the second: its latest `Date` header plus the time since. `None` before the
+    /// first answer.
+    #[must_use]
+    pub fn clock(&self) -> Option<DateTime<Utc>> {
+        let seen = *self
+            .last_date
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (date, at) = seen?;
+        date.checked_add_signed(chrono::TimeDelta::from_std(at.elapsed()).ok()?)
     }
 
     /// Where this client sends its requests.

@@ -7,9 +7,10 @@ use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 use super::columns::{Cells, lower, search_patterns};
+use super::pauses::{Pause, PauseRow};
 use super::schema::{
-    account_streams, campaigns, form_submissions, lead_forms, linkedin_accounts as accounts,
-    profile_accounts, users,
+    account_pauses, account_streams, campaigns, form_submissions, lead_forms,
+    linkedin_accounts as accounts, profile_accounts, users,
 };
 use super::{AnyConn, StoreError, database_now};
 use crate::domain::account::{CampaignSyncStatus, FormSyncStatus, LeadType, OwnerType};
@@ -61,6 +62,17 @@ pub struct Account {
     pub lease_expires_at: Option<DateTime<Utc>>,
     /// Failures in a row.
     pub failure_streak: i64,
+    /// Since when nothing of it is read because somebody paused it.
+    pub pause: Option<Pause>,
+}
+
+impl Account {
+    /// When it is read next, as things stand: not while it is switched off or paused.
+    #[must_use]
+    pub fn planned_sync_at(&self) -> Option<DateTime<Utc>> {
+        self.next_sync_at
+            .filter(|_| self.is_sync_enabled && self.pause.is_none())
+    }
 }
 
 #[derive(Queryable)]
@@ -87,6 +99,7 @@ struct AccountRow {
     lease_expires_at: Option<NaiveDateTime>,
     failure_streak: i64,
     owner_name: Option<String>,
+    pause: Option<PauseRow>,
 }
 
 /// The columns of [`AccountRow`], in its order.
@@ -115,6 +128,12 @@ macro_rules! account_columns {
             accounts::lease_expires_at,
             accounts::failure_streak,
             users::name.nullable(),
+            (
+                account_pauses::paused_at,
+                account_pauses::paused_by_name,
+                account_pauses::reason,
+            )
+                .nullable(),
         )
     };
 }
@@ -154,6 +173,7 @@ impl TryFrom<AccountRow> for Account {
             next_sync_at: row.next_sync_at.map(|at| at.and_utc()),
             lease_expires_at: row.lease_expires_at.map(|at| at.and_utc()),
             failure_streak: row.failure_streak,
+            pause: row.pause.map(Pause::from),
         })
     }
 }
@@ -179,6 +199,7 @@ const LIST_LIMIT: i64 = 500;
 pub fn list(conn: &mut AnyConn, filter: &AccountFilter) -> Result<Vec<Account>, StoreError> {
     let mut query = accounts::table
         .left_join(users::table)
+        .left_join(account_pauses::table)
         .select(account_columns!())
         .order((accounts::name.asc(), accounts::id.asc()))
         .limit(LIST_LIMIT)
@@ -212,6 +233,7 @@ pub fn list(conn: &mut AnyConn, filter: &AccountFilter) -> Result<Vec<Account>, 
 pub fn find(conn: &mut AnyConn, id: &AccountId) -> Result<Option<Account>, StoreError> {
     accounts::table
         .left_join(users::table)
+        .left_join(account_pauses::table)
         .filter(accounts::id.eq(id.as_str()))
         .select(account_columns!())
         .first::<AccountRow>(conn)
@@ -391,12 +413,19 @@ pub fn save(
 /// Makes an account due now, by the database's clock, because somebody asked.
 ///
 /// # Errors
-/// `Rule` when its sync is switched off.
+/// `Rule` when its sync is switched off or paused.
 pub fn request_sync(conn: &mut AnyConn, id: &AccountId) -> Result<(), StoreError> {
-    if !get(conn, id)?.is_sync_enabled {
+    let account = get(conn, id)?;
+    if !account.is_sync_enabled {
         return Err(StoreError::Rule(
             "Sync is switched off for this account. Switch “Sync enabled” on first.".to_owned(),
         ));
+    }
+    if let Some(pause) = account.pause {
+        return Err(StoreError::Rule(format!(
+            "{} paused this account, so nothing of it is read. Resume it first.",
+            pause.by
+        )));
     }
     let due = database_now(conn)?;
     diesel::update(accounts::table.filter(accounts::id.eq(id.as_str())))

@@ -7,7 +7,8 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
 use super::schema::{
-    linkedin_accounts, linkedin_tokens, linkedin_user_profiles, profile_accounts, sync_runs,
+    account_pauses, linkedin_accounts, linkedin_tokens, linkedin_user_profiles, profile_accounts,
+    sync_runs,
 };
 use super::{AnyConn, StoreError, database_now};
 use crate::domain::account::OwnerType;
@@ -114,7 +115,8 @@ pub fn claim_profile(
     Ok(None)
 }
 
-/// Claims the account that has been due longest among those that an authorised profile can read, and begins its run.
+/// Claims the account that has been due longest among those that an authorised profile can read and nobody paused, and
+/// begins its run.
 ///
 /// # Errors
 /// As any query.
@@ -146,6 +148,7 @@ pub fn claim_account(
             .filter(a::next_sync_at.le(at))
             .filter(a::lease_expires_at.is_null().or(a::lease_expires_at.le(at)))
             .filter(a::id.eq_any(readable))
+            .filter(a::id.ne_all(account_pauses::table.select(account_pauses::account_id)))
             .order((a::next_sync_at.asc(), a::id.asc()))
             .select((a::id, a::lease_term, a::requested_trigger))
             .first(conn)
@@ -565,6 +568,7 @@ pub fn is_anything_due(conn: &mut AnyConn) -> Result<bool, StoreError> {
         .filter(a::next_sync_at.le(at))
         .filter(a::lease_expires_at.is_null().or(a::lease_expires_at.le(at)))
         .filter(a::id.eq_any(readable))
+        .filter(a::id.ne_all(account_pauses::table.select(account_pauses::account_id)))
         .count()
         .get_result(conn)?;
     Ok(accounts > 0)

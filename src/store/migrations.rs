@@ -62,3 +62,32 @@ pub(super) fn has_pending(conn: &mut AnyConn) -> Result<bool, StoreError> {
     };
     pending.map_err(|error| StoreError::Migration(error.to_string()))
 }
+
+/// Names of the migrations that have run and of those still to run, each the oldest first.
+pub(super) fn names(conn: &mut AnyConn) -> Result<(Vec<String>, Vec<String>), StoreError> {
+    let failed =
+        |error: Box<dyn std::error::Error + Send + Sync>| StoreError::Migration(error.to_string());
+    let applied = match conn {
+        AnyConn::Pg(c) => c.applied_migrations(),
+        AnyConn::Sqlite(c) => c.applied_migrations(),
+    }
+    .map_err(failed)?;
+    let mut applied: Vec<String> = applied.iter().map(ToString::to_string).collect();
+    let mut pending: Vec<String> = match conn {
+        AnyConn::Pg(c) => c
+            .pending_migrations(MIGRATIONS)
+            .map_err(failed)?
+            .iter()
+            .map(|migration| migration.name().to_string())
+            .collect(),
+        AnyConn::Sqlite(c) => c
+            .pending_migrations(MIGRATIONS)
+            .map_err(failed)?
+            .iter()
+            .map(|migration| migration.name().to_string())
+            .collect(),
+    };
+    applied.sort();
+    pending.sort();
+    Ok((applied, pending))
+}

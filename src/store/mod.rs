@@ -1,12 +1,16 @@
 //! The store: the only place with SQL. Two doors, `read` and `write`; behind them free functions grouped by noun.
 
 pub mod accounts;
+pub mod activity;
+pub mod api_calls;
+pub mod app_credential_checks;
 pub mod assignment_rules;
 pub mod audit;
 pub mod campaigns;
 pub mod columns;
 mod connection;
 pub mod custom_fields;
+pub mod database;
 pub mod directory;
 mod error;
 pub mod field_mappings;
@@ -26,9 +30,12 @@ mod moment;
 pub mod organizations;
 pub mod owners;
 pub mod paging;
+pub mod pauses;
+pub mod processes;
 pub mod profiles;
 pub mod report_facts;
 pub mod reports;
+pub mod resets;
 pub mod samples;
 pub mod schema;
 pub mod search;
@@ -41,6 +48,7 @@ pub mod submissions;
 pub mod sync_runs;
 pub mod tokens;
 pub mod users;
+pub mod waiting;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -329,6 +329,18 @@ impl From<TokenRow> for TokenFacts {
     }
 }
 
+/// Identifiers and names of all profiles, by name: for filters.
+///
+/// # Errors
+/// As any query.
+pub fn names(conn: &mut AnyConn) -> Result<Vec<(String, String)>, StoreError> {
+    Ok(profiles::table
+        .order((profiles::name.asc(), profiles::id.asc()))
+        .select((profiles::id, profiles::name))
+        .limit(500)
+        .load(conn)?)
+}
+
 /// The profile with this name; case and white space do not count.
 ///
 /// # Errors

@@ -606,6 +606,56 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    account_pauses (account_id) {
+        account_id -> Text,
+        paused_at -> Timestamp,
+        paused_by -> Nullable<Text>,
+        paused_by_name -> Text,
+        reason -> Text,
+    }
+}
+
+diesel::table! {
+    synchronization_resets (id) {
+        id -> Text,
+        requested_at -> Timestamp,
+        requested_by_name -> Text,
+        accounts -> BigInt,
+    }
+}
+
+diesel::table! {
+    api_calls (day, endpoint, profile_id) {
+        day -> Text,
+        endpoint -> Text,
+        profile_id -> Text,
+        calls -> BigInt,
+        refused -> BigInt,
+    }
+}
+
+diesel::table! {
+    app_credential_checks (client_id) {
+        client_id -> Text,
+        fingerprint -> Text,
+        outcome -> Text,
+        detail -> Text,
+        checked_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    processes (name) {
+        name -> Text,
+        version -> Text,
+        has_portal -> Bool,
+        has_scheduler -> Bool,
+        started_at -> Timestamp,
+        last_seen_at -> Timestamp,
+    }
+}
+
 diesel::joinable!(user_roles -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(linkedin_user_profiles -> organizations (organization_id));
@@ -646,6 +696,7 @@ diesel::joinable!(lead_changes -> leads (lead_id));
 diesel::joinable!(account_streams -> linkedin_accounts (account_id));
 diesel::joinable!(sync_runs -> linkedin_user_profiles (profile_id));
 diesel::joinable!(sync_runs -> linkedin_accounts (account_id));
+diesel::joinable!(account_pauses -> linkedin_accounts (account_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     users,
@@ -689,4 +740,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     report_submissions,
     report_queue,
     report_progress,
+    account_pauses,
+    synchronization_resets,
+    api_calls,
+    app_credential_checks,
+    processes,
 );

@@ -4,9 +4,10 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
 use super::columns::Cells;
-use super::schema::sessions;
+use super::schema::{sessions, user_roles, users as users_table};
 use super::users::{self, User};
 use super::{AnyConn, StoreError};
+use crate::domain::access::Role;
 use crate::domain::ids::UserId;
 
 /// A session as stored.
@@ -72,6 +73,44 @@ pub fn find_with_user(
     };
     let user = users::find(conn, id)?.filter(|user| user.is_enabled);
     Ok(user.map(|user| (session, user)))
+}
+
+/// Those of these sessions whose people exist and are enabled, with their roles as they are at this moment.
+///
+/// # Errors
+/// As any query.
+pub fn list_with_roles(
+    conn: &mut AnyConn,
+    hashes: &[String],
+) -> Result<Vec<(Session, Vec<Role>)>, StoreError> {
+    let rows: Vec<SessionRow> = sessions::table
+        .inner_join(users_table::table.on(users_table::id.nullable().eq(sessions::user_id)))
+        .filter(sessions::id_hash.eq_any(hashes))
+        .filter(users_table::is_enabled.eq(true))
+        .select(sessions::all_columns)
+        .load(conn)?;
+    let people: Vec<&str> = rows
+        .iter()
+        .filter_map(|row| row.user_id.as_deref())
+        .collect();
+    let given: Vec<(String, String)> = user_roles::table
+        .filter(user_roles::user_id.eq_any(people))
+        .select((user_roles::user_id, user_roles::role))
+        .load(conn)?;
+    rows.into_iter()
+        .map(|row| {
+            let cells = Cells {
+                table: "user_roles",
+                id: row.user_id.as_deref().unwrap_or_default(),
+            };
+            let roles = given
+                .iter()
+                .filter(|(user, _)| Some(user) == row.user_id.as_ref())
+                .map(|(_, role)| cells.word("role", role))
+                .collect::<Result<_, _>>()?;
+            Ok((Session::try_from(row)?, roles))
+        })
+        .collect()
 }
 
 /// Every session of a user, the one seen last first.

@@ -1,5 +1,7 @@
 //! Sync runs as pages show them: the timeline, one run, and the latest of each account and profile.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
@@ -9,6 +11,7 @@ use super::schema::{linkedin_accounts, linkedin_user_profiles, sync_runs as runs
 use super::{AnyConn, StoreError};
 use crate::domain::ids::{AccountId, ProfileId, RunId};
 use crate::domain::sync::{FailureReason, RunKind, RunStatus, RunTrigger};
+use crate::each;
 
 /// A sync run with the names around it.
 #[derive(Debug, Clone)]
@@ -223,16 +226,58 @@ pub fn latest_of_account(
         .transpose()
 }
 
-/// Whether any run is at work now.
+#[derive(QueryableByName)]
+struct LatestRow {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    record_id: String,
+    #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
+    run_id: Option<String>,
+}
+
+/// The latest run of each account, by the account's identifier: one look into an index per account, in one statement.
 ///
 /// # Errors
 /// As any query.
-pub fn is_any_running(conn: &mut AnyConn) -> Result<bool, StoreError> {
-    let running: i64 = runs::table
-        .filter(diesel::dsl::sql::<diesel::sql_types::Bool>(
-            "sync_runs.status = 'running'",
-        ))
-        .count()
-        .get_result(conn)?;
-    Ok(running > 0)
+pub fn latest_of_accounts(conn: &mut AnyConn) -> Result<HashMap<String, SyncRun>, StoreError> {
+    latest(
+        conn,
+        "SELECT a.id AS record_id, (SELECT r.id FROM sync_runs r WHERE r.account_id = a.id \
+         ORDER BY r.started_at DESC, r.id DESC LIMIT 1) AS run_id FROM linkedin_accounts a",
+    )
+}
+
+/// The latest run of each profile, by the profile's identifier.
+///
+/// # Errors
+/// As any query.
+pub fn latest_of_profiles(conn: &mut AnyConn) -> Result<HashMap<String, SyncRun>, StoreError> {
+    latest(
+        conn,
+        "SELECT p.id AS record_id, (SELECT r.id FROM sync_runs r WHERE r.profile_id = p.id \
+         ORDER BY r.started_at DESC, r.id DESC LIMIT 1) AS run_id FROM linkedin_user_profiles p",
+    )
+}
+
+fn latest(conn: &mut AnyConn, query: &str) -> Result<HashMap<String, SyncRun>, StoreError> {
+    let rows: Vec<LatestRow> = each!(conn, |c| diesel::sql_query(query).load(c))?;
+    let mut records: HashMap<String, String> = rows
+        .into_iter()
+        .filter_map(|row| Some((row.run_id?, row.record_id)))
+        .collect();
+    let ids: Vec<String> = records.keys().cloned().collect();
+    let mut latest = HashMap::with_capacity(ids.len());
+    for chunk in ids.chunks(1_000) {
+        let runs = runs::table
+            .left_join(linkedin_user_profiles::table)
+            .left_join(linkedin_accounts::table)
+            .filter(runs::id.eq_any(chunk))
+            .select(run_columns!())
+            .load::<RunRow>(conn)?;
+        for row in runs {
+            if let Some(record) = records.remove(&row.id) {
+                latest.insert(record, SyncRun::try_from(row)?);
+            }
+        }
+    }
+    Ok(latest)
 }

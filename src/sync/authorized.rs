@@ -164,7 +164,13 @@ impl Authorized {
     where
         F: Future<Output = Result<T, LinkedInError>>,
     {
-        match request(opened.token.clone()).await {
+        let answer = request(opened.token.clone()).await;
+        let is_refused = matches!(answer, Err(LinkedInError::RateLimited { .. }));
+        let day = self.ctx.clock.now().date_naive();
+        self.ctx
+            .calls
+            .note(day, endpoint, &self.profile, is_refused);
+        match answer {
             Err(error @ LinkedInError::Unauthorized(_)) => Ok(Err(error)),
             Err(error) => Err(self.after_failure(endpoint, error).await),
             Ok(answer) => Ok(Ok(answer)),

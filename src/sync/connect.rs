@@ -205,6 +205,23 @@ impl Connector {
         self.ctx.oauth.is_some()
     }
 
+    /// The authorization server's client, where there are a client id and a secret.
+    pub(super) fn oauth_client(&self) -> Option<&LinkedInOAuth> {
+        self.ctx.oauth.as_ref()
+    }
+
+    /// What LinkedIn's clock says now, as far as this process has heard from LinkedIn.
+    #[must_use]
+    pub fn linkedin_time(&self) -> Option<DateTime<Utc>> {
+        self.ctx.linkedin.clock()
+    }
+
+    /// The name of this process in leases.
+    #[must_use]
+    pub fn process_name(&self) -> &str {
+        &self.ctx.owner
+    }
+
     fn oauth(&self) -> Result<&LinkedInOAuth, ConnectError> {
         self.ctx
             .oauth

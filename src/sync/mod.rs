@@ -4,9 +4,12 @@
 //! forms, campaigns, then responses window by window; [`intake`] turns wire shapes into domain values (the one place that
 //! moves when LinkedIn's shapes change); [`process`] maps, matches and saves a batch in one transaction with its cursor.
 //! [`authorized`] calls LinkedIn with a profile's token and knows what a 401 or a daily limit means; [`connect`] is the
-//! connect flow that the pages use; [`reset`] starts everything over; [`preview`] tells what a change of the rules would do.
+//! connect flow that the pages use; [`app_check`] asks whether LinkedIn knows the portal; [`call_counts`] counts; [`reset`] starts
+//! everything over; [`preview`] tells what a change of the rules would do.
 
+pub mod app_check;
 pub mod authorized;
+pub mod call_counts;
 pub mod connect;
 pub mod decision;
 pub mod discover;
@@ -91,6 +94,8 @@ pub struct SyncContext {
     pub owner: Arc<str>,
     /// Turns true when the process is to end: runs stop at their next page.
     pub stopping: Arc<AtomicBool>,
+    /// Requests to LinkedIn that are counted and not stored yet.
+    pub calls: call_counts::CallCounts,
 }
 
 /// A random number from 0 to 1, so that replicas do not all come back at the same moment.

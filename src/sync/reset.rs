@@ -41,6 +41,7 @@ pub fn request(
 ) -> Result<Extent, StoreError> {
     let extent = extent(conn)?;
     store::streams::reset_all(conn)?;
+    store::resets::insert(conn, &actor.name, extent.accounts)?;
     record(
         conn,
         now,

@@ -42,6 +42,8 @@ pub struct Scheduler {
 
 /// How long the loop sleeps when nothing is due; a "sync now" in this process wakes it at once.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Days for which the counts of requests are kept.
+const KEEP_CALLS_DAYS: i64 = 35;
 /// A run that outlives its budget by this is given up: its lease runs out and another one takes over.
 const OVERTIME: Duration = Duration::from_secs(300);
 
@@ -102,12 +104,40 @@ impl Scheduler {
             ),
         }
         metrics::counter!("leadgen_sync_runs_total", "status" => end.status.as_str()).increment(1);
+        let is_discovery = matches!(lease.on, Leased::Profile(_));
         self.ctx
             .store
             .write(move |conn| store::leases::release(conn, &lease, &end))
             .await
             .map_err(|error: StoreError| SyncError::from(error))?;
+        self.store_calls(is_discovery).await;
         Ok(step)
+    }
+
+    /// Adds the counted requests to the database's; once in a while (`with_cleaning`) forgets old days. A failure costs
+    /// no run: the counts wait for the next one.
+    async fn store_calls(&self, with_cleaning: bool) {
+        let counted = self.ctx.calls.take();
+        if counted.is_empty() && !with_cleaning {
+            return;
+        }
+        let oldest = self.ctx.clock.now().date_naive() - chrono::TimeDelta::days(KEEP_CALLS_DAYS);
+        let new = counted.clone();
+        let stored = self
+            .ctx
+            .store
+            .write(move |conn| {
+                store::api_calls::add(conn, &new)?;
+                if with_cleaning {
+                    store::api_calls::delete_before(conn, oldest)?;
+                }
+                Ok::<_, StoreError>(())
+            })
+            .await;
+        if let Err(error) = stored {
+            tracing::warn!(error = %error, "the counted requests to LinkedIn could not be stored");
+            self.ctx.calls.put_back(counted);
+        }
     }
 
     async fn claim(&self, filter: &ClaimFilter) -> Result<Option<Lease>, SyncError> {

@@ -17,6 +17,7 @@ use crate::domain::field_mapping::{
 use crate::domain::form::{FormStatus, FormVersion, Question, QuestionKind};
 use crate::domain::ids::{AccountId, FormId, MappingId, SubmissionId};
 use crate::domain::submission::Submission;
+use crate::store::accounts::Account;
 use crate::store::forms::{self, Form, FormCounts, FormFilter};
 use crate::store::{StoreError, accounts, field_mappings, mapping_inbox};
 
@@ -143,6 +144,7 @@ struct VersionView {
 struct FormsShow {
     shell: Shell,
     form: Form,
+    account: Account,
     counts: FormCounts,
     versions: Vec<VersionView>,
     mappings: Vec<MappingRow>,
@@ -291,19 +293,23 @@ fn view(
 /// # Errors
 /// `NotFound`, or as the database.
 pub async fn show(portal: Data<Portal>, shell: Shell, Path(id): Path<FormId>) -> Answer {
-    let (form, counts, versions, mappings) = portal
+    let (form, account, counts, versions, mappings) = portal
         .store
         .read(move |conn| {
             let form = forms::get(conn, &id)?;
             let counts = forms::counts(conn, &[&id])?;
             Ok::<_, StoreError>((
+                accounts::get(conn, &form.account.0)?,
                 form,
                 counts.get(id.as_str()).copied().unwrap_or_default(),
                 forms::versions(conn, &id)?,
                 field_mappings::list(conn)?,
             ))
         })
-        .await?;
+        .await
+        .map(|(account, form, counts, versions, mappings)| {
+            (form, account, counts, versions, mappings)
+        })?;
     let set = MappingSet::new(mappings.clone());
     let current = versions
         .iter()
@@ -317,6 +323,7 @@ pub async fn show(portal: Data<Portal>, shell: Shell, Path(id): Path<FormId>) ->
             .collect(),
         shell,
         form,
+        account,
         counts,
     };
     page.shell.render(StatusCode::OK, &page)

@@ -29,6 +29,7 @@ pub mod csv_export;
 mod custom_fields;
 mod dashboard;
 pub mod error;
+pub mod events;
 mod field_mappings;
 pub mod flash;
 pub mod form;
@@ -43,6 +44,7 @@ mod leads;
 mod matching_strategies;
 pub mod menu;
 pub mod page;
+mod pauses;
 mod profiles;
 mod refusals;
 pub mod request_log;
@@ -110,6 +112,8 @@ pub struct Portal {
     pub passwords: Passwords,
     /// Signs cookies and form tokens.
     pub signer: Signer,
+    /// The browsers that watch live pages.
+    pub events: events::Events,
 }
 
 impl Portal {
@@ -127,6 +131,7 @@ impl Portal {
     ) -> Result<Self, HashError> {
         Ok(Self {
             started_at: clock.now(),
+            events: events::Events::new(store.clone(), clock.clone()),
             store: store.with_patience(PATIENCE),
             clock,
             settings,

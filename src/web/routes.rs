@@ -8,8 +8,8 @@ use actix_web::{HttpResponse, web};
 use super::access::{self, Access, Entry, RouteInfo, get, post};
 use super::{
     WebError, account, accounts, assignment_rules, audit_log, campaigns, connect, custom_fields,
-    dashboard, field_mappings, forms, home, integration_configuration, leads, matching_strategies,
-    profiles, sign_in, submissions, sync_status, users,
+    dashboard, events, field_mappings, forms, home, integration_configuration, leads,
+    matching_strategies, pauses, profiles, sign_in, submissions, sync_status, users,
 };
 use crate::domain::access::Permission as P;
 
@@ -59,6 +59,9 @@ fn entries() -> Vec<Entry> {
         get ("/linkedin-accounts/{id}",             Needs(P::ViewAccounts), accounts::show),
         post("/linkedin-accounts/{id}",             Needs(P::ManageAccounts), accounts::update),
         post("/linkedin-accounts/{id}/sync-runs",   Needs(P::ManageOwnProfiles), accounts::sync),
+        get ("/linkedin-accounts/{id}/pauses/new",  Needs(P::ManageAccounts), pauses::new),
+        post("/linkedin-accounts/{id}/pauses",      Needs(P::ManageAccounts), pauses::create),
+        post("/linkedin-accounts/{id}/pauses/end",  Needs(P::ManageAccounts), pauses::destroy),
         get ("/forms",                              Needs(P::ViewForms),   forms::index),
         get ("/forms/{id}",                         Needs(P::ViewForms),   forms::show),
         get ("/campaigns",                          Needs(P::ViewAccounts), campaigns::index),
@@ -66,9 +69,13 @@ fn entries() -> Vec<Entry> {
         get ("/form-submissions/{id}",              Needs(P::ViewSubmissions), submissions::show),
         post("/form-submissions/{id}/retries",      Needs(P::EditLeads),   submissions::retry),
         get ("/sync-status",                        Needs(P::ViewSyncStatus), sync_status::index),
-        get ("/sync-status/runs/{id}",              Needs(P::ViewSyncStatus), sync_status::run),
-        get ("/sync-status/resets",                 Needs(P::ResetSynchronization), sync_status::reset_consequences),
-        post("/sync-status/resets",                 Needs(P::ResetSynchronization), sync_status::reset),
+        get ("/sync-status/events",                 Needs(P::ViewSyncStatus), events::stream),
+        get ("/sync-status/forms",                  Needs(P::ViewSyncStatus), sync_status::forms::index),
+        get ("/sync-status/limits",                 Needs(P::ViewSyncStatus), sync_status::limits::show),
+        get ("/sync-status/runs",                   Needs(P::ViewSyncStatus), sync_status::runs::index),
+        get ("/sync-status/runs/{id}",              Needs(P::ViewSyncStatus), sync_status::runs::show),
+        get ("/sync-status/resets",                 Needs(P::ResetSynchronization), sync_status::resets::new),
+        post("/sync-status/resets",                 Needs(P::ResetSynchronization), sync_status::resets::create),
 
         get ("/settings/users",                     Needs(P::ManageUsers), users::index),
         get ("/settings/users/new",                 Needs(P::ManageUsers), users::new),

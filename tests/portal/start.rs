@@ -27,6 +27,7 @@ pub struct TestPortal {
     /// The store that the portal's pages take their turn at.
     pub store: Store,
     hash: String,
+    pub portal: leadgen::web::Portal,
     handle: actix_web::dev::ServerHandle,
 }
 
@@ -62,7 +63,7 @@ impl TestPortal {
         let app = App::open(Settings::read(&environment).unwrap(), options).unwrap();
         let store = app.store().clone();
         let portal = app.portal().unwrap();
-        let server = serve(portal, listener, ServeOptions { workers: 1 }).unwrap();
+        let server = serve(portal.clone(), listener, ServeOptions { workers: 1 }).unwrap();
         let handle = server.handle();
         tokio::spawn(server);
         let hash = passwords::hash_now(&SecretString::from(PASSWORD)).unwrap();
@@ -72,6 +73,7 @@ impl TestPortal {
             address,
             store,
             hash: hash.expose_secret().to_owned(),
+            portal,
             handle,
         }
     }

@@ -90,14 +90,14 @@ async fn the_timeline_is_filtered_and_a_run_is_told_whole() {
     shows_hostile_text_as_text(&page);
     browser
         .get(&format!(
-            "/sync-status?status=failed&account={}",
+            "/sync-status/runs?status=failed&account={}",
             world.account
         ))
         .await
         .expect(200)
         .expect_text("LinkedIn asks for fewer requests.");
     browser
-        .get("/sync-status?status=abandoned")
+        .get("/sync-status/runs?status=abandoned")
         .await
         .expect(200)
         .expect_text("No run matches the filter.");
@@ -116,7 +116,7 @@ async fn the_timeline_is_filtered_and_a_run_is_told_whole() {
     }
     for query in ["status=bad", "account=1", "profile=1", "before=z"] {
         browser
-            .get(&format!("/sync-status?{query}"))
+            .get(&format!("/sync-status/runs?{query}"))
             .await
             .expect(400);
     }

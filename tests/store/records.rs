@@ -654,5 +654,5 @@ fn forms_campaigns_and_runs_are_listed_with_their_numbers() {
         sync_runs::get(conn, &first).unwrap().account.unwrap().1,
         "Acme"
     );
-    assert!(!sync_runs::is_any_running(conn).unwrap());
+    assert!(leadgen::store::activity::now(conn).unwrap().is_idle());
 }

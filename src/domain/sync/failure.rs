@@ -25,6 +25,7 @@ words! {
         DatabaseUnavailable = "database_unavailable" => "Database unavailable",
         LeaseLost = "lease_lost" => "Taken over",
         Interrupted = "interrupted" => "Interrupted",
+        Paused = "paused" => "Paused",
         InternalError = "internal_error" => "Internal error",
     }
 }
@@ -68,6 +69,7 @@ impl FailureReason {
                 "Another process took over this run, so this one stopped without writing."
             }
             Self::Interrupted => "The portal was shut down during the run.",
+            Self::Paused => "Somebody paused the account during the run, so the run stopped.",
             Self::InternalError => "Something went wrong in the portal itself.",
         }
     }
@@ -111,6 +113,9 @@ impl FailureReason {
             }
             Self::LeaseLost | Self::Interrupted => {
                 "Nothing to do: the next run goes on where this one stopped."
+            }
+            Self::Paused => {
+                "Resume the account when it may be read again: the next run goes on where this one stopped."
             }
             Self::InternalError => {
                 "The portal tries again by itself. If it lasts, look in the log for the run’s id."
