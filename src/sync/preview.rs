@@ -111,10 +111,11 @@ fn reread(sample: Sample, versions: &HashMap<(i64, i64), FormVersion>) -> Reread
         until: sample.submitted_at,
     };
     let read = Response::reread(sample.raw, place).and_then(|response| {
+        let content = response.content();
         Ok((
-            response.answers?,
+            content.answers?,
             response.response_id,
-            response.submitter_urn,
+            content.submitter_urn,
         ))
     });
     let submission = match read {

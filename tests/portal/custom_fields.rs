@@ -84,7 +84,9 @@ async fn a_field_is_defined_and_offered_wherever_fields_are_chosen() {
         .submit_and_follow(&page, "Save", &changes)
         .await
         .expect(200)
-        .expect_text("A submission matches a lead when Region is the same.");
+        .expect_text(
+            "Updates the lead whose Region matches; when no lead has it, a lead is created.",
+        );
     let page = browser.get("/settings/assignment-rules").await.expect(200);
     let form = page.form("Add rule");
     let owner = form.options["owner"].last().unwrap().0.clone();

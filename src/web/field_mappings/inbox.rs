@@ -112,7 +112,7 @@ struct Counts {
 fn count(conn: &mut AnyConn, forms: &[FormId], place: Place) -> Result<Counts, StoreError> {
     let mut counts = Counts::default();
     for one in samples::of_each_form(conn, forms, COUNTED)? {
-        let read = Response::reread(one.raw, place).and_then(|response| response.answers);
+        let read = Response::reread(one.raw, place).and_then(|response| response.content().answers);
         let Ok((answers, _)) = read else { continue };
         *counts.forms.entry(one.form_id.clone()).or_default() += 1;
         let answered: BTreeSet<i64> = answers
