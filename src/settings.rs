@@ -10,6 +10,10 @@ use url::Url;
 
 use crate::store::DatabaseUrl;
 
+mod shown;
+
+pub use shown::{SettingSource, ShownSetting};
+
 /// Everything `serve` and `worker` need to know. Secrets print as `[REDACTED]`.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -23,6 +27,8 @@ pub struct Settings {
     pub linkedin: LinkedInSettings,
     /// Time between two pulls of an account.
     pub sync_interval: Duration,
+    /// Every value with where it comes from, without secrets.
+    pub shown: Vec<ShownSetting>,
 }
 
 /// Where the portal listens and how the world reaches it.
@@ -364,6 +370,7 @@ impl Settings {
                 scopes,
             },
             sync_interval,
+            shown: shown::shown(environment),
         })
     }
 }

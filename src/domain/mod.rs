@@ -30,6 +30,7 @@ pub mod preferences;
 pub mod profile;
 pub mod report;
 pub mod search;
+pub mod setup;
 pub mod strategy;
 pub mod submission;
 pub mod sync;

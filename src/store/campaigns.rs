@@ -91,12 +91,17 @@ pub struct CampaignFilter {
     pub search: Option<String>,
     /// Only of this account.
     pub account_id: Option<AccountId>,
+    /// Only in this state at LinkedIn, in LinkedIn's word.
+    pub linkedin_status: Option<String>,
 }
 
 macro_rules! filtered {
     ($query:ident, $filter:expr) => {
         if let Some(account_id) = &$filter.account_id {
             $query = $query.filter(campaigns::account_id.eq(account_id.as_str()));
+        }
+        if let Some(status) = &$filter.linkedin_status {
+            $query = $query.filter(campaigns::linkedin_status.eq(status.clone()));
         }
         for pattern in search_patterns($filter.search.as_deref().unwrap_or_default()) {
             $query = $query.filter(lower(campaigns::name.nullable()).like(pattern).escape('\\'));

@@ -41,6 +41,7 @@ pub mod schema;
 pub mod search;
 pub mod seed;
 pub mod sessions;
+pub mod setup;
 pub mod sign_in_throttles;
 pub mod status;
 pub mod streams;

@@ -9,10 +9,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::form::NoFields;
+use super::page::{StateTab, state_tabs};
 use super::{Answer, FieldErrors, Flash, Form, Path, Portal, Query, Shell, WebError};
 use crate::auth::CurrentUser;
 use crate::domain::access::Permission;
 use crate::domain::ids::{AccountId, ProfileId, UserId};
+use crate::domain::words::words;
 use crate::store::accounts::{self, Account, AccountCounts, AccountFilter, StreamState};
 use crate::store::audit::{self, Actor};
 use crate::store::paging::PageStart;
@@ -26,8 +28,10 @@ struct AccountsIndex {
     shell: Shell,
     accounts: Vec<Account>,
     counts: HashMap<String, AccountCounts>,
+    tabs: Vec<StateTab>,
     search: String,
     enabled: String,
+    state: &'static str,
     is_filtered: bool,
 }
 
@@ -50,11 +54,36 @@ pub enum EnabledChoice {
     No,
 }
 
+words! {
+    /// How an account stands, for the tabs above the list.
+    pub enum AccountState {
+        Read = "read" => "Read regularly",
+        Failing = "failing" => "Cannot be read",
+        Paused = "paused" => "Paused",
+        SwitchedOff = "switched_off" => "Switched off",
+    }
+}
+
+impl AccountState {
+    fn of(account: &Account) -> Self {
+        if !account.is_sync_enabled {
+            Self::SwitchedOff
+        } else if account.pause.is_some() {
+            Self::Paused
+        } else if account.failure_reason.is_some() {
+            Self::Failing
+        } else {
+            Self::Read
+        }
+    }
+}
+
 /// The filter of the list.
 #[derive(Debug, Default, Deserialize)]
 pub struct AccountsQuery {
     q: Option<String>,
     enabled: Option<EnabledChoice>,
+    state: Option<AccountState>,
 }
 
 /// GET /linkedin-accounts
@@ -81,16 +110,35 @@ pub async fn index(
         })
         .await
         .map(|(counts, accounts)| (accounts, counts))?;
+    let enabled = match query.enabled {
+        None => "",
+        Some(EnabledChoice::Yes) => "yes",
+        Some(EnabledChoice::No) => "no",
+    };
+    let state = query.state.map_or("", AccountState::as_str);
     let page = AccountsIndex {
-        is_filtered: !search.trim().is_empty() || query.enabled.is_some(),
-        enabled: match query.enabled {
-            None => "",
-            Some(EnabledChoice::Yes) => "yes",
-            Some(EnabledChoice::No) => "no",
-        }
-        .to_owned(),
+        is_filtered: !search.trim().is_empty() || query.enabled.is_some() || query.state.is_some(),
+        enabled: enabled.to_owned(),
+        tabs: state_tabs(
+            "/linkedin-accounts",
+            "state",
+            &[("q", search.trim()), ("enabled", enabled)],
+            state,
+            AccountState::ALL.iter().map(|one| {
+                let many = accounts.iter().filter(|it| AccountState::of(it) == *one);
+                (one.as_str(), one.label(), many.count())
+            }),
+        ),
+        state,
         shell,
-        accounts,
+        accounts: accounts
+            .into_iter()
+            .filter(|account| {
+                query
+                    .state
+                    .is_none_or(|one| AccountState::of(account) == one)
+            })
+            .collect(),
         counts,
         search,
     };

@@ -1,13 +1,18 @@
 //! Campaigns, with the submissions and leads that each brought.
 
+use std::collections::HashMap;
+
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use askama::Template;
 use serde::Deserialize;
 
 use super::keyset::{KeysetPager, start};
+use super::page::{StateTab, state_tabs};
 use super::{Answer, Portal, Query, Shell};
 use crate::domain::ids::AccountId;
+use crate::domain::words::words;
+use crate::store::accounts::{Account, AccountFilter};
 use crate::store::campaigns::{self, Campaign, CampaignFilter};
 use crate::store::paging::Cursor;
 use crate::store::{StoreError, accounts};
@@ -21,6 +26,34 @@ struct CampaignsIndex {
     search: String,
     account: String,
     accounts: Vec<(String, String)>,
+    by_account: HashMap<String, Account>,
+    tabs: Vec<StateTab>,
+    status: &'static str,
+}
+
+words! {
+    /// LinkedIn's states of a campaign; others that LinkedIn may add are under All.
+    pub enum CampaignState {
+        Active = "active" => "Active",
+        Paused = "paused" => "Paused",
+        Draft = "draft" => "Draft",
+        Completed = "completed" => "Completed",
+        Archived = "archived" => "Archived",
+        Canceled = "canceled" => "Canceled",
+    }
+}
+
+/// One tab a state. They carry no counts: another page of the list would need others.
+fn tabs(current: &str, search: &str, account: &str) -> Vec<StateTab> {
+    let filter = [("q", search.trim()), ("account", account)];
+    let states = CampaignState::ALL
+        .iter()
+        .map(|one| (one.as_str(), one.label(), 0));
+    let mut tabs = state_tabs("/campaigns", "status", &filter, current, states);
+    for tab in &mut tabs {
+        tab.count = None;
+    }
+    tabs
 }
 
 /// The filter of the list and the place in it.
@@ -28,6 +61,7 @@ struct CampaignsIndex {
 pub struct CampaignsQuery {
     q: Option<String>,
     account: Option<AccountId>,
+    status: Option<CampaignState>,
     after: Option<Cursor>,
     before: Option<Cursor>,
 }
@@ -45,7 +79,9 @@ pub async fn index(
     let filter = CampaignFilter {
         search: query.q,
         account_id: query.account,
+        linkedin_status: query.status.map(|one| one.as_str().to_uppercase()),
     };
+    let status = query.status.map_or("", CampaignState::as_str);
     let search = filter.search.clone().unwrap_or_default();
     let account = filter
         .account_id
@@ -54,7 +90,11 @@ pub async fn index(
         .unwrap_or_default();
     let mut pager = KeysetPager::new(
         "/campaigns",
-        &[("q", search.trim()), ("account", &account)],
+        &[
+            ("q", search.trim()),
+            ("account", &account),
+            ("status", status),
+        ],
         &place,
     );
     let ((page, count), accounts) = portal
@@ -62,18 +102,27 @@ pub async fn index(
         .read(move |conn| {
             Ok::<_, StoreError>((
                 campaigns::list(conn, &filter, &place)?,
-                accounts::names(conn)?,
+                accounts::list(conn, &AccountFilter::default())?,
             ))
         })
         .await?;
     pager.count = Some(count);
     let page = CampaignsIndex {
+        tabs: tabs(status, &search, &account),
+        status,
         campaigns: pager.take(page),
         shell,
         pager,
         search,
         account,
-        accounts,
+        accounts: accounts
+            .iter()
+            .map(|account| (account.id.to_string(), account.name.clone()))
+            .collect(),
+        by_account: accounts
+            .into_iter()
+            .map(|account| (account.id.to_string(), account))
+            .collect(),
     };
     page.shell.render(StatusCode::OK, &page)
 }

@@ -5,9 +5,11 @@ use std::collections::{HashMap, HashSet};
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use askama::Template;
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
+use super::form_versions::{VersionComparison, VersionsQuery};
+use super::page::{StateTab, state_tabs};
 use super::{Answer, Path, Portal, Query, Shell};
 use crate::domain::access::Permission;
 use crate::domain::account::LeadType;
@@ -17,7 +19,7 @@ use crate::domain::field_mapping::{
 use crate::domain::form::{FormStatus, FormVersion, Question, QuestionKind};
 use crate::domain::ids::{AccountId, FormId, MappingId, SubmissionId};
 use crate::domain::submission::Submission;
-use crate::store::accounts::Account;
+use crate::store::accounts::{Account, AccountFilter};
 use crate::store::forms::{self, Form, FormCounts, FormFilter};
 use crate::store::{StoreError, accounts, field_mappings, mapping_inbox};
 
@@ -27,6 +29,9 @@ struct FormRow {
     counts: FormCounts,
     /// How much of the current version the mappings read; `None` while no version is known.
     coverage: Option<Coverage>,
+    /// When its account is read next.
+    next_sync_at: Option<DateTime<Utc>>,
+    is_paused: bool,
 }
 
 #[derive(Template)]
@@ -34,6 +39,7 @@ struct FormRow {
 struct FormsIndex {
     shell: Shell,
     rows: Vec<FormRow>,
+    tabs: Vec<StateTab>,
     search: String,
     account: String,
     status: &'static str,
@@ -57,7 +63,8 @@ pub async fn index(portal: Data<Portal>, shell: Shell, Query(query): Query<Forms
     let filter = FormFilter {
         search: query.q,
         account_id: query.account,
-        sync_status: query.status,
+        // The tabs tell the numbers of all states, so the state is looked at last.
+        sync_status: None,
     };
     let search = filter.search.clone().unwrap_or_default();
     let account = filter
@@ -77,14 +84,36 @@ pub async fn index(portal: Data<Portal>, shell: Shell, Query(query): Query<Forms
                     .into_iter()
                     .map(|form| (form.id, coverage(&set, &form.version)))
                     .collect();
-            Ok::<_, StoreError>((listed, counts, accounts::names(conn)?, coverages))
+            let accounts = accounts::list(conn, &AccountFilter::default())?;
+            Ok::<_, StoreError>((listed, counts, accounts, coverages))
         })
         .await?;
+    let by_id: HashMap<&str, &Account> = accounts
+        .iter()
+        .map(|account| (account.id.as_str(), account))
+        .collect();
     let page = FormsIndex {
         is_filtered: !search.trim().is_empty() || !account.is_empty() || query.status.is_some(),
+        tabs: state_tabs(
+            "/forms",
+            "status",
+            &[("q", search.trim()), ("account", &account)],
+            query.status.map_or("", FormStatus::as_str),
+            FormStatus::ALL.iter().map(|status| {
+                let many = listed.iter().filter(|form| form.sync_status == *status);
+                (status.as_str(), status.label(), many.count())
+            }),
+        ),
         rows: listed
             .into_iter()
+            .filter(|form| query.status.is_none_or(|status| form.sync_status == status))
             .map(|form| FormRow {
+                next_sync_at: by_id
+                    .get(form.account.0.as_str())
+                    .and_then(|account| account.planned_sync_at()),
+                is_paused: by_id
+                    .get(form.account.0.as_str())
+                    .is_some_and(|account| account.pause.is_some()),
                 counts: counts.get(form.id.as_str()).copied().unwrap_or_default(),
                 coverage: coverages.get(&form.id).copied(),
                 form,
@@ -94,7 +123,10 @@ pub async fn index(portal: Data<Portal>, shell: Shell, Query(query): Query<Forms
         search,
         account,
         status: query.status.map_or("", FormStatus::as_str),
-        accounts,
+        accounts: accounts
+            .iter()
+            .map(|account| (account.id.to_string(), account.name.clone()))
+            .collect(),
     };
     page.shell.render(StatusCode::OK, &page)
 }
@@ -145,6 +177,7 @@ struct FormsShow {
     shell: Shell,
     form: Form,
     account: Account,
+    comparison: Option<VersionComparison>,
     counts: FormCounts,
     versions: Vec<VersionView>,
     mappings: Vec<MappingRow>,
@@ -292,7 +325,12 @@ fn view(
 ///
 /// # Errors
 /// `NotFound`, or as the database.
-pub async fn show(portal: Data<Portal>, shell: Shell, Path(id): Path<FormId>) -> Answer {
+pub async fn show(
+    portal: Data<Portal>,
+    shell: Shell,
+    Path(id): Path<FormId>,
+    Query(compared): Query<VersionsQuery>,
+) -> Answer {
     let (form, account, counts, versions, mappings) = portal
         .store
         .read(move |conn| {
@@ -317,6 +355,7 @@ pub async fn show(portal: Data<Portal>, shell: Shell, Path(id): Path<FormId>) ->
         .or_else(|| versions.first());
     let page = FormsShow {
         mappings: mapping_rows(&set, &mappings, &form.id, current),
+        comparison: VersionComparison::of(&versions, &compared),
         versions: versions
             .into_iter()
             .map(|version| view(version, &set, &mappings, form.current_version_number))

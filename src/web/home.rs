@@ -1,11 +1,14 @@
-//! The start page: leads on to the first page that the roles allow, or says who can give a role.
+//! The start page: leads Administrators to the setup checklist until it is done, and everybody on to the first page that
+//! the roles allow, or says who can give a role.
 
 use actix_web::http::StatusCode;
+use actix_web::web::Data;
 use askama::Template;
 
 use super::shell::see_other;
-use super::{Answer, Shell, menu};
+use super::{Answer, Portal, Shell, menu, setup};
 use crate::auth::CurrentUser;
+use crate::domain::access::Permission;
 
 /// For somebody without a role, and until there is a page to lead to.
 #[derive(Template)]
@@ -18,9 +21,15 @@ struct HomePage {
 /// GET /
 ///
 /// # Errors
-/// When the page cannot be drawn.
-pub async fn show(shell: Shell, user: CurrentUser) -> Answer {
-    if let Some(path) = menu::start_page(&user.roles) {
+/// As the database.
+pub async fn show(portal: Data<Portal>, shell: Shell, user: CurrentUser) -> Answer {
+    let start =
+        if user.can(Permission::ManageIntegration) && !setup::facts(&portal).await?.0.is_done() {
+            Some(setup::PATH)
+        } else {
+            menu::start_page(&user.roles)
+        };
+    if let Some(path) = start {
         return Ok(match &shell.flash {
             // A message for the start page is for the page behind it.
             Some(flash) => shell.redirect(path).flash(flash.clone()),

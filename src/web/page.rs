@@ -41,6 +41,39 @@ pub struct Chip {
     pub path: String,
 }
 
+/// One tab a state with its count, behind one for all. `filter` is what the links keep; `name` is the state's parameter.
+#[must_use]
+pub fn state_tabs<'a>(
+    path: &str,
+    name: &str,
+    filter: &[(&str, &str)],
+    current: &str,
+    states: impl Iterator<Item = (&'a str, &'a str, usize)>,
+) -> Vec<StateTab> {
+    let mut tabs: Vec<StateTab> = states
+        .map(|(word, label, count)| {
+            let mut pairs = vec![(name, word)];
+            pairs.extend_from_slice(filter);
+            StateTab {
+                label: label.to_owned(),
+                count: Some(count.to_string()),
+                path: Pager::new(path, None, 1, &pairs).link(1),
+                is_current: word == current,
+            }
+        })
+        .collect();
+    tabs.insert(
+        0,
+        StateTab {
+            label: "All".to_owned(),
+            count: None,
+            path: Pager::new(path, None, 1, filter).link(1),
+            is_current: current.is_empty(),
+        },
+    );
+    tabs
+}
+
 /// The last page that can be asked for: further back, narrow the filter.
 const LAST_PAGE: u32 = 2_000;
 

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::form::NoFields;
+use super::page::{StateTab, state_tabs};
 use super::{Answer, FieldErrors, Flash, Form, Path, Portal, Query, Shell, WebError};
 use crate::auth::CurrentUser;
 use crate::domain::access::Permission;
@@ -65,6 +66,7 @@ pub(super) fn warning_of(profile: &Profile, now: &DateTime<Utc>) -> Option<(Toke
 struct ProfilesIndex {
     shell: Shell,
     profiles: Vec<Profile>,
+    tabs: Vec<StateTab>,
     search: String,
     authorization: &'static str,
     mine: bool,
@@ -101,7 +103,8 @@ pub async fn index(
     let search = query.q.unwrap_or_default();
     let filter = ProfileFilter {
         search: Some(search.clone()),
-        authorization: query.authorization,
+        // The tabs tell the numbers of all states, so the state is looked at last.
+        authorization: None,
         owner_id: mine.then(|| current.id.clone()),
     };
     let profiles = portal
@@ -109,9 +112,29 @@ pub async fn index(
         .read(move |conn| profiles::list(conn, &filter))
         .await?;
     let page = ProfilesIndex {
+        tabs: state_tabs(
+            "/linkedin-user-profiles",
+            "authorization",
+            &[
+                ("q", search.trim()),
+                ("owner", if mine { "me" } else { "" }),
+            ],
+            query.authorization.map_or("", Authorization::as_str),
+            Authorization::ALL.iter().map(|one| {
+                let many = profiles.iter().filter(|it| it.authorization == *one);
+                (one.as_str(), one.label(), many.count())
+            }),
+        ),
         is_filtered: mine || !search.trim().is_empty() || query.authorization.is_some(),
         shell,
-        profiles,
+        profiles: profiles
+            .into_iter()
+            .filter(|it| {
+                query
+                    .authorization
+                    .is_none_or(|one| it.authorization == one)
+            })
+            .collect(),
         search,
         authorization: query.authorization.map_or("", Authorization::as_str),
         mine,

@@ -9,7 +9,7 @@ use super::access::{self, Access, Entry, RouteInfo, get, post};
 use super::{
     WebError, account, accounts, assignment_rules, audit_log, campaigns, connect, custom_fields,
     dashboard, events, field_mappings, forms, home, integration_configuration, leads,
-    matching_strategies, pauses, profiles, sign_in, submissions, sync_status, users,
+    matching_strategies, pauses, profiles, setup, sign_in, submissions, sync_status, system, users,
 };
 use crate::domain::access::Permission as P;
 
@@ -77,6 +77,9 @@ fn entries() -> Vec<Entry> {
         get ("/sync-status/resets",                 Needs(P::ResetSynchronization), sync_status::resets::new),
         post("/sync-status/resets",                 Needs(P::ResetSynchronization), sync_status::resets::create),
 
+        get ("/settings/setup",                     Needs(P::ManageIntegration), setup::show),
+        post("/settings/setup/credential-checks",   Needs(P::ManageIntegration), setup::check),
+        get ("/settings/system",                    Needs(P::ManageIntegration), system::show),
         get ("/settings/users",                     Needs(P::ManageUsers), users::index),
         get ("/settings/users/new",                 Needs(P::ManageUsers), users::new),
         post("/settings/users",                     Needs(P::ManageUsers), users::create),

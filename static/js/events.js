@@ -8,6 +8,16 @@ if (document.querySelector("[data-live][id]") && "EventSource" in window) {
   let ended = false;
   let timer = null;
   let last = Date.now();
+  // Fetching a page counts as using the session, so it waits while nobody is there: the session must be able to end.
+  const AWAY = 10 * 60 * 1000;
+  let touched = Date.now();
+  let missed = false;
+  for (const kind of ["pointermove", "pointerdown", "keydown", "wheel", "touchstart"]) {
+    window.addEventListener(kind, () => {
+      touched = Date.now();
+      if (missed) { missed = false; soon(); }
+    }, { passive: true });
+  }
 
   // Not more often than every four seconds, however much happens: whoever looks sees it grow, and the portal has other work.
   const soon = () => {
@@ -19,6 +29,7 @@ if (document.querySelector("[data-live][id]") && "EventSource" in window) {
     timer = null;
     last = Date.now();
     if (paused || ended || document.hidden) { return; }
+    if (Date.now() - touched > AWAY) { missed = true; return; }
     const ids = Array.from(document.querySelectorAll("[data-live][id]"), (part) => part.id);
     // Not under somebody's hands.
     if (ids.some((id) => document.getElementById(id).contains(document.activeElement))) { soon(); return; }
@@ -27,6 +38,7 @@ if (document.querySelector("[data-live][id]") && "EventSource" in window) {
       if (answer.redirected) { ended = true; close(); return; }
       if (!answer.ok) { return; }
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      document.dispatchEvent(new CustomEvent("portal:page", { detail: page }));
       for (const id of ids) {
         const fresh = page.getElementById(id);
         if (fresh) { document.getElementById(id).replaceWith(document.adoptNode(fresh)); }
@@ -58,7 +70,7 @@ if (document.querySelector("[data-live][id]") && "EventSource" in window) {
   };
 
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) { close(); } else { soon(); open(); }
+    if (document.hidden) { close(); } else { touched = Date.now(); soon(); open(); }
   });
   // A page that is kept for the Back button must not keep its connection.
   window.addEventListener("pagehide", close);

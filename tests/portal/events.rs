@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use futures_util::StreamExt;
 use leadgen::domain::access::Role;
 use reqwest::Response;
 
@@ -34,12 +33,11 @@ async fn listen(portal: &TestPortal, browser: &Browserlike) -> Response {
 }
 
 /// Reads until `wanted` came; the text so far. `None` for `wanted`: until the stream ends.
-async fn read_until(response: Response, wanted: Option<&str>) -> (String, bool) {
+async fn read_until(mut response: Response, wanted: Option<&str>) -> (String, bool) {
     let mut text = String::new();
-    let mut stream = response.bytes_stream();
     let ended = tokio::time::timeout(Duration::from_secs(20), async {
-        while let Some(chunk) = stream.next().await {
-            text.push_str(std::str::from_utf8(&chunk.unwrap()).unwrap());
+        while let Some(chunk) = response.chunk().await.unwrap() {
+            text.push_str(std::str::from_utf8(&chunk).unwrap());
             if wanted.is_some_and(|wanted| text.contains(wanted)) {
                 return false;
             }

@@ -31,6 +31,7 @@ mod refusals;
 mod requests;
 mod session_end;
 mod settings_pages;
+mod setup;
 mod sign_in;
 mod start;
 mod submissions;

@@ -9,9 +9,10 @@ use leadgen::store::leases::{self, ClaimFilter, Leased};
 use leadgen::store::{AnyConn, StoreError, accounts, activity, pauses};
 
 use crate::support::TestDatabase;
-use crate::support::records::{self, a_profile, a_user, authorize, day, new};
+use crate::support::records::{self, a_profile, a_user, authorize, day, new, seed_defaults};
 
 fn two_due_accounts(conn: &mut AnyConn) -> Vec<AccountId> {
+    seed_defaults(conn);
     let owner = a_user(conn, "Sam", &[Role::Salesperson]);
     let profile = a_profile(conn, &owner, "Sam’s");
     authorize(conn, &profile, &owner, day() + chrono::TimeDelta::days(50));

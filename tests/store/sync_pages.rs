@@ -13,9 +13,11 @@ use leadgen::sync::reset;
 use crate::support::TestDatabase;
 use crate::support::records::{
     self, a_profile, a_run, a_submission, a_user, authorize, day, new, save_submission,
+    seed_defaults,
 };
 
 fn a_world(conn: &mut AnyConn, names: &[&str]) -> (ProfileId, Vec<AccountId>) {
+    seed_defaults(conn);
     let owner = a_user(conn, "Sam", &[Role::Salesperson]);
     let profile = a_profile(conn, &owner, "Sam’s");
     authorize(conn, &profile, &owner, day() + TimeDelta::days(50));

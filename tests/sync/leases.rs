@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use leadgen::domain::ids::AccountId;
 use leadgen::domain::sync::{FailureReason, RunStatus};
 use leadgen::sandbox::{Fault, FaultKind, Submission};
 use leadgen::store::audit::Actor;
 use leadgen::store::leases::ClaimFilter;
+use leadgen::store::pauses;
 use leadgen::sync::reset;
 use leadgen::sync::scheduler::Step;
 use tokio::sync::watch;
@@ -124,6 +126,60 @@ async fn a_reset_during_a_run_is_not_undone_by_it() {
         "the whole history is read again"
     );
     stage.assert_complete();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_during_a_run_ends_it_and_resuming_goes_on_where_it_stopped() {
+    let stage = Stage::connected(40).await;
+    stage.run().await;
+    let new = stage
+        .sandbox
+        .submit(&Submission {
+            account: Some(stage.ad_account(0)),
+            ..Submission::default()
+        })
+        .unwrap();
+    stage.advance(TimeDelta::minutes(1));
+    let run = slow_run(&stage).await;
+    let now = stage.clock.now();
+    let account: AccountId = stage
+        .texts(&format!(
+            "SELECT id FROM linkedin_accounts WHERE linkedin_id = {}",
+            stage.ad_account(0)
+        ))
+        .remove(0)
+        .parse()
+        .unwrap();
+    let paused = account.clone();
+    stage
+        .app
+        .store()
+        .write(move |conn| pauses::insert(conn, &paused, &Actor::command_line(), "", now))
+        .await
+        .unwrap();
+    assert!(matches!(
+        run.await.unwrap(),
+        Step::Ran {
+            status: RunStatus::Abandoned,
+            ..
+        }
+    ));
+    stage.run_again().await;
+    assert!(!stage.stored().contains(&new), "a paused account was read");
+    stage
+        .app
+        .store()
+        .write(move |conn| pauses::delete(conn, &account))
+        .await
+        .unwrap();
+    stage.run_again().await;
+    assert!(stage.stored().contains(&new));
+    stage.assert_complete();
+    // Every request to the API was counted, by its resource.
+    let counted = stage.number(
+        "SELECT CAST(sum(calls) AS BIGINT) FROM api_calls WHERE endpoint = 'leadFormResponses' AND day = '2026-11-21'",
+    );
+    assert!(counted > 0, "{counted}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,13 @@
 //! The Lead Gen form and its versions: the questions that answers refer to by number.
 
+mod comparison;
+
 use serde::{Deserialize, Serialize};
 
 use super::ids::{FormId, FormVersionId};
 use super::words::words;
+
+pub use comparison::{AlignedQuestion, Difference, OptionChange, QuestionChange, compare};
 
 words! {
     /// How far a form is synced.
