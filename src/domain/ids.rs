@@ -95,6 +95,12 @@ ids! {
     SubmissionId,
     /// A lead.
     LeadId,
+    /// A note on a lead.
+    NoteId,
+    /// A saved view of the list of leads.
+    ViewId,
+    /// A merge of two leads.
+    MergeId,
     /// A campaign.
     CampaignId,
     /// A field mapping.

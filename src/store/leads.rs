@@ -1,4 +1,4 @@
-//! Leads as pages show them: the filtered list, the names around one lead, and its journal.
+//! Leads as pages show them: what a list can be narrowed by, the names around one lead, and its journal.
 
 use std::collections::HashMap;
 
@@ -6,21 +6,19 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::columns::{BoundedCount, COUNT_LIMIT, Cells, bounded_count};
-use super::paging::{Cursor, Page, PageStart, keyset};
+use super::columns::Cells;
 use super::schema::{
-    campaigns, lead_changes, lead_forms, lead_origins, leads, linkedin_accounts, user_roles, users,
+    campaigns, lead_changes, lead_forms, leads, linkedin_accounts, user_roles, users,
 };
-use super::search::{self, Among, Found};
 use super::{AnyConn, StoreError, lead_rows};
 use crate::domain::access::Role;
-use crate::domain::ids::{LeadId, SubmissionId, UserId};
+use crate::domain::ids::{AccountId, CampaignId, FormId, LeadId, SubmissionId, UserId};
 use crate::domain::lead::{
     FieldKey, Lead, LeadField, LeadSource, LeadStatus, LeadValues, display_name,
 };
 
 /// Which leads a list shows.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LeadFilter {
     /// Beginnings of words that the name, an e-mail address or the company holds.
     pub search: Option<String>,
@@ -30,6 +28,20 @@ pub struct LeadFilter {
     pub owner_id: Option<UserId>,
     /// Only from this source.
     pub source: Option<LeadSource>,
+    /// Only through this account.
+    pub account_id: Option<AccountId>,
+    /// Only from this form.
+    pub form_id: Option<FormId>,
+    /// Only from this campaign.
+    pub campaign_id: Option<CampaignId>,
+    /// Only made at this time or later.
+    pub created_from: Option<DateTime<Utc>>,
+    /// Only made before this time.
+    pub created_until: Option<DateTime<Utc>>,
+    /// Only with a latest submission of this time or later.
+    pub submitted_from: Option<DateTime<Utc>>,
+    /// Only with a latest submission before this time.
+    pub submitted_until: Option<DateTime<Utc>>,
 }
 
 impl LeadFilter {
@@ -43,193 +55,14 @@ impl LeadFilter {
     }
 
     /// Whether nothing but the search narrows the list.
-    fn is_search_only(&self) -> bool {
-        self.status.is_none() && self.owner_id.is_none() && self.source.is_none()
-    }
-}
-
-/// A lead as a list shows it.
-#[derive(Debug, Clone)]
-pub struct LeadListed {
-    /// Its identifier.
-    pub id: LeadId,
-    /// The name to show.
-    pub name: String,
-    /// Its company.
-    pub company_name: Option<String>,
-    /// Its e-mail address, the private one first.
-    pub email: Option<String>,
-    /// How far the work on it is.
-    pub status: LeadStatus,
-    /// Whose it is.
-    pub owner_name: String,
-    /// Where it came from.
-    pub source: LeadSource,
-    /// The campaign that brought it.
-    pub campaign_name: Option<String>,
-    /// When its latest submission was made.
-    pub latest_submitted_at: Option<DateTime<Utc>>,
-    /// How many submissions it has.
-    pub submission_count: i64,
-    /// When it was made here.
-    pub created_at: DateTime<Utc>,
-}
-
-#[derive(Queryable)]
-struct LeadListedRow {
-    id: String,
-    first_name: Option<String>,
-    last_name: Option<String>,
-    company_name: Option<String>,
-    email: Option<String>,
-    work_email: Option<String>,
-    topic: String,
-    status: String,
-    created_at: NaiveDateTime,
-    owner_name: String,
-    source: String,
-    latest_submitted_at: Option<NaiveDateTime>,
-    submission_count: i64,
-    campaign_name: Option<String>,
-}
-
-impl TryFrom<LeadListedRow> for LeadListed {
-    type Error = StoreError;
-
-    fn try_from(row: LeadListedRow) -> Result<Self, StoreError> {
-        let cells = Cells {
-            table: "leads",
-            id: &row.id,
+    #[must_use]
+    pub fn is_search_only(&self) -> bool {
+        let rest = Self {
+            search: None,
+            ..self.clone()
         };
-        let values: LeadValues = [
-            (LeadField::FirstName, row.first_name),
-            (LeadField::LastName, row.last_name),
-            (LeadField::CompanyName, row.company_name.clone()),
-            (LeadField::Email, row.email.clone()),
-            (LeadField::WorkEmail, row.work_email.clone()),
-        ]
-        .into_iter()
-        .filter_map(|(field, value)| Some((FieldKey::Standard(field), value?)))
-        .collect();
-        Ok(Self {
-            id: cells.word("id", &row.id)?,
-            status: cells.word("status", &row.status)?,
-            source: Cells {
-                table: "lead_origins",
-                id: &row.id,
-            }
-            .word("source", &row.source)?,
-            name: display_name(&values).unwrap_or(row.topic),
-            company_name: row.company_name,
-            email: row.email.or(row.work_email),
-            owner_name: row.owner_name,
-            campaign_name: row.campaign_name,
-            latest_submitted_at: row.latest_submitted_at.map(|at| at.and_utc()),
-            submission_count: row.submission_count,
-            created_at: row.created_at.and_utc(),
-        })
+        rest == Self::default()
     }
-}
-
-/// Adds the filter's conditions on `leads` itself to a boxed query.
-macro_rules! filtered {
-    ($query:ident, $filter:expr) => {
-        if let Some(status) = $filter.status {
-            $query = $query.filter(leads::status.eq(status.as_str()));
-        }
-        if let Some(owner_id) = &$filter.owner_id {
-            $query = $query.filter(leads::owner_id.eq(owner_id.as_str()));
-        }
-    };
-}
-
-/// Adds what a search came to, to a boxed query on `leads` and `lead_origins`.
-macro_rules! searched {
-    ($query:ident, $found:expr) => {
-        match $found {
-            Found::Everything => {}
-            Found::Few(ids) => $query = $query.filter(leads::id.eq_any(ids.clone())),
-            Found::Many(patterns) => {
-                for pattern in patterns {
-                    $query = $query.filter(lead_origins::search_words.like(pattern.clone()));
-                }
-            }
-        }
-    };
-}
-
-/// One page of the leads that pass the filter, newest first, and how many there are.
-///
-/// # Errors
-/// As any query.
-pub fn list(
-    conn: &mut AnyConn,
-    filter: &LeadFilter,
-    start: &PageStart,
-) -> Result<(Page<LeadListed>, BoundedCount), StoreError> {
-    let found = search::find(conn, Among::Leads, filter.search.as_deref())?;
-    let mut query = leads::table
-        .inner_join(users::table)
-        .inner_join(lead_origins::table.left_join(campaigns::table))
-        .select((
-            leads::id,
-            leads::first_name,
-            leads::last_name,
-            leads::company_name,
-            leads::email,
-            leads::work_email,
-            leads::topic,
-            leads::status,
-            leads::created_at,
-            users::name,
-            lead_origins::source,
-            lead_origins::latest_submitted_at,
-            lead_origins::submission_count,
-            campaigns::name.nullable(),
-        ))
-        .into_boxed();
-    filtered!(query, filter);
-    searched!(query, &found);
-    if let Some(source) = filter.source {
-        query = query.filter(lead_origins::source.eq(source.as_str()));
-    }
-    keyset!(query, start, leads::created_at, leads::id);
-    let rows = query
-        .load::<LeadListedRow>(conn)?
-        .into_iter()
-        .map(LeadListed::try_from)
-        .collect::<Result<Vec<_>, _>>()?;
-    let page = Page::cut(rows, start, |row| Cursor {
-        at: row.created_at,
-        id: row.id.as_str().to_owned(),
-    });
-    let count = match (page.known_count(start), &found) {
-        (Some(rows), _) => BoundedCount::exactly(rows),
-        // The index has counted them already, as far as a list counts.
-        (None, Found::Many(_)) if filter.is_search_only() => BoundedCount::beyond_the_limit(),
-        (None, Found::Everything) if filter.source.is_none() => {
-            let mut query = leads::table
-                .select(leads::id)
-                .limit(COUNT_LIMIT + 1)
-                .into_boxed();
-            filtered!(query, filter);
-            bounded_count(conn, query)?
-        }
-        (None, _) => {
-            let mut query = leads::table
-                .inner_join(lead_origins::table)
-                .select(leads::id)
-                .limit(COUNT_LIMIT + 1)
-                .into_boxed();
-            filtered!(query, filter);
-            searched!(query, &found);
-            if let Some(source) = filter.source {
-                query = query.filter(lead_origins::source.eq(source.as_str()));
-            }
-            bounded_count(conn, query)?
-        }
-    };
-    Ok((page, count))
 }
 
 /// The lead.

@@ -250,3 +250,192 @@ async fn two_people_who_edit_at_once_are_told() {
         ["qualified"]
     );
 }
+
+#[tokio::test]
+async fn an_edit_that_collides_keeps_what_was_entered_and_shows_both_values() {
+    let (portal, world) = with_world().await;
+    let one = portal.sign_in_as(&[Role::Salesperson]).await;
+    let two = portal.sign_in_as(&[Role::Administrator]).await;
+    let path = format!("/leads/{}/edit", world.lead);
+    let seen_by_one = one.get(&path).await.expect(200);
+    let seen_by_two = two.get(&path).await.expect(200);
+    let changes = [("city", Some("Paris")), ("job_title", Some("Poet"))];
+    one.submit_and_follow(&seen_by_one, "Save", &changes)
+        .await
+        .expect(200);
+    let page = two
+        .submit(&seen_by_two, "Save", &[("city", Some("Rome"))])
+        .await
+        .expect(409)
+        .expect_text("Somebody else was quicker")
+        .expect_text("This lead was changed by")
+        .expect_text("Saved meanwhile: Paris");
+    let form = page.form("Save");
+    let value = |name: &str| {
+        let found = form.fields.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.clone()).unwrap()
+    };
+    // What the second person entered is kept; what only the first one changed is not undone.
+    assert_eq!(
+        (value("city"), value("job_title")),
+        ("Rome".to_owned(), "Poet".to_owned())
+    );
+    two.submit_and_follow(&page, "Save", &[]).await.expect(200);
+    assert_eq!(
+        portal
+            .database
+            .texts("SELECT city || '|' || job_title FROM leads"),
+        ["Rome|Poet"]
+    );
+}
+
+#[tokio::test]
+async fn custom_fields_are_shown_and_edited_and_retired_ones_only_where_they_have_a_value() {
+    let (portal, world) = with_world().await;
+    portal.database.execute(
+        "INSERT INTO custom_fields (name, label, kind, choices, is_retired, created_at, updated_at, lock_version) VALUES \
+         ('region', 'Region <i>', 'choice', '[\"EMEA\",\"APAC\"]', FALSE, '2026-11-21 00:00:00', '2026-11-21 00:00:00', 0), \
+         ('budget', 'Budget', 'number', '[]', FALSE, '2026-11-21 00:00:00', '2026-11-21 00:00:00', 0), \
+         ('opted', 'Opted in', 'yes_no', '[]', FALSE, '2026-11-21 00:00:00', '2026-11-21 00:00:00', 0), \
+         ('old', 'Old field', 'text', '[]', TRUE, '2026-11-21 00:00:00', '2026-11-21 00:00:00', 0)",
+    );
+    let browser = portal.sign_in_as(&[Role::Salesperson]).await;
+    let path = format!("/leads/{}/edit", world.lead);
+    let page = browser
+        .get(&path)
+        .await
+        .expect(200)
+        .expect_no_text("Old field");
+    for (field, value) in [
+        ("custom.region", "Mars"),
+        ("custom.budget", "much"),
+        ("custom.opted", "perhaps"),
+    ] {
+        browser
+            .submit(&page, "Save", &[(field, Some(value))])
+            .await
+            .expect(422)
+            .expect_text("Nothing was saved yet");
+    }
+    let changes = [
+        ("custom.region", Some("APAC")),
+        ("custom.budget", Some("1200")),
+        ("custom.opted", Some("yes")),
+    ];
+    browser
+        .submit_and_follow(&page, "Save", &changes)
+        .await
+        .expect(200)
+        .expect_text("Region <i>")
+        .expect_text("APAC")
+        .expect_text("Budget");
+    assert_eq!(
+        portal
+            .database
+            .texts("SELECT custom_values AS value FROM leads"),
+        ["{\"budget\":\"1200\",\"opted\":\"yes\",\"region\":\"APAC\"}"]
+    );
+    portal
+        .database
+        .execute("UPDATE custom_fields SET is_retired = (name <> 'old')");
+    browser
+        .get(&path)
+        .await
+        .expect(200)
+        .expect_text("Budget")
+        .expect_text("Old field");
+}
+
+#[tokio::test]
+async fn notes_are_added_changed_and_deleted_by_who_wrote_them() {
+    let (portal, world) = with_world().await;
+    let author = portal.sign_in_as(&[Role::Salesperson]).await;
+    let other = portal.sign_in_as(&[Role::Administrator]).await;
+    let path = format!("/leads/{}", world.lead);
+    let page = author.get(&path).await.expect(200);
+    for (body, message) in [
+        ("", "Write something first"),
+        (" \r\n ", "Write something first"),
+    ] {
+        author
+            .submit(&page, "Add note", &[("body", Some(body))])
+            .await
+            .expect(422)
+            .expect_text(message);
+    }
+    let long = "ü".repeat(10_001);
+    let kept = author
+        .submit(&page, "Add note", &[("body", Some(&long))])
+        .await
+        .expect(422)
+        .expect_text("at most 10,000 characters");
+    assert!(kept.body.contains(&long));
+    let text = format!("Called her.\r\n{HOSTILE}");
+    let page = author
+        .submit_and_follow(&page, "Add note", &[("body", Some(&text))])
+        .await
+        .expect(200)
+        .expect_text("The note was added")
+        .expect_text("Called her.");
+    shows_hostile_text_as_text(&page);
+    let note = page.link("/notes/");
+    // Somebody else reads it and can do nothing to it.
+    other
+        .get(&path)
+        .await
+        .expect(200)
+        .expect_text("Called her.")
+        .expect_no_text("Delete note");
+    other
+        .get(&note)
+        .await
+        .expect(409)
+        .expect_text("Only the person who wrote a note");
+    other
+        .post_with_token_of(&path, &format!("{note}/deletion"), &[])
+        .await
+        .expect(409);
+    other
+        .post_with_token_of(&path, &note, &[("body", "mine"), ("lock_version", "0")])
+        .await
+        .expect(409);
+    let form = author.get(&note).await.expect(200);
+    author
+        .submit(&form, "Save note", &[("body", Some(" "))])
+        .await
+        .expect(422);
+    author
+        .submit_and_follow(&form, "Save note", &[("body", Some("Called her twice."))])
+        .await
+        .expect(200)
+        .expect_text("Called her twice.");
+    author
+        .submit(&form, "Save note", &[("body", Some("again"))])
+        .await
+        .expect(409);
+    let page = author.get(&path).await.expect(200);
+    author
+        .submit_and_follow(&page, "Delete note", &[])
+        .await
+        .expect(200)
+        .expect_text("The note was deleted")
+        .expect_no_text("Called her twice");
+    author.get(&note).await.expect(404);
+    author
+        .get(&format!("{path}/notes/%3Cscript%3E"))
+        .await
+        .expect(404);
+    let audit = portal.database.texts(
+        "SELECT action || COALESCE(after_state, '') AS value FROM audit_entries WHERE action LIKE 'lead.note%' ORDER BY created_at, id",
+    );
+    assert_eq!(
+        audit,
+        ["lead.note_added", "lead.note_edited", "lead.note_deleted"]
+    );
+    let manager = portal.sign_in_as(&[Role::SalesManager]).await;
+    manager
+        .get(&path)
+        .await
+        .expect(200)
+        .expect_no_text("Add note");
+}

@@ -20,6 +20,7 @@ mod dry_run;
 mod events;
 mod field_mappings;
 mod integration_configuration;
+mod lead_lists;
 mod leads;
 mod mapping_previews;
 mod matching_strategies;

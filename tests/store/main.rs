@@ -11,6 +11,7 @@
 mod support;
 
 mod defaults;
+mod lead_lists;
 mod match_keys;
 mod migrations;
 mod pauses;

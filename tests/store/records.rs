@@ -8,7 +8,8 @@ use leadgen::domain::profile::Authorization;
 use leadgen::domain::submission::{MatchingStatus, ProcessingState, SubmissionReason};
 use leadgen::domain::sync::{FailureReason, RunStatus};
 use leadgen::store::lead_edits::{self, LeadEdit};
-use leadgen::store::leads::{LeadFilter, LeadListed};
+use leadgen::store::lead_lists::LeadListed;
+use leadgen::store::leads::LeadFilter;
 use leadgen::store::paging::PageStart;
 use leadgen::store::profiles::ProfileFilter;
 use leadgen::store::submissions::SubmissionFilter;
@@ -18,6 +19,7 @@ use leadgen::store::{
     sync_runs,
 };
 
+use crate::lead_lists::lead_list;
 use crate::support::TestDatabase;
 use crate::support::records::*;
 
@@ -49,7 +51,7 @@ fn leads_are_paged_newest_first_without_gaps_or_doubles_though_times_are_equal()
     let mut seen = Vec::new();
     let mut starts = vec![PageStart::Newest];
     while let Some(start) = starts.last().cloned() {
-        let (page, count) = leads::list(conn, &filter, &start).unwrap();
+        let (page, count) = lead_list(conn, &filter, &start).unwrap();
         assert_eq!(count.rows, 120);
         assert!(!count.is_more);
         seen.extend(page.rows.iter().map(|row| row.id.clone()));
@@ -62,8 +64,8 @@ fn leads_are_paged_newest_first_without_gaps_or_doubles_though_times_are_equal()
     expected.sort();
     assert_eq!(sorted, expected);
     // And back again from the last page.
-    let (last, _) = leads::list(conn, &filter, starts.last().unwrap()).unwrap();
-    let (middle, _) = leads::list(conn, &filter, &PageStart::Before(last.newer.unwrap())).unwrap();
+    let (last, _) = lead_list(conn, &filter, starts.last().unwrap()).unwrap();
+    let (middle, _) = lead_list(conn, &filter, &PageStart::Before(last.newer.unwrap())).unwrap();
     assert_eq!(
         middle
             .rows
@@ -72,7 +74,7 @@ fn leads_are_paged_newest_first_without_gaps_or_doubles_though_times_are_equal()
             .collect::<Vec<_>>(),
         seen[50..100]
     );
-    let (first, _) = leads::list(conn, &filter, &PageStart::Before(middle.newer.unwrap())).unwrap();
+    let (first, _) = lead_list(conn, &filter, &PageStart::Before(middle.newer.unwrap())).unwrap();
     assert_eq!(first.rows[0].id, seen[0]);
     assert!(first.newer.is_none() && first.older.is_some());
 }
@@ -115,7 +117,7 @@ fn a_lead_is_found_by_words_of_its_name_company_and_e_mail_taken_literally() {
             search: Some(search.to_owned()),
             ..LeadFilter::default()
         };
-        let (page, count) = leads::list(conn, &filter, &PageStart::Newest).unwrap();
+        let (page, count) = lead_list(conn, &filter, &PageStart::Newest).unwrap();
         assert_eq!(names(&page.rows), found, "{search}");
         assert_eq!(count.rows, i64::try_from(found.len()).unwrap());
     }
@@ -155,7 +157,7 @@ fn the_lead_list_filters_by_status_owner_and_source() {
             "Event",
         ),
     ] {
-        let (page, _) = leads::list(conn, &filter, &PageStart::Newest).unwrap();
+        let (page, _) = lead_list(conn, &filter, &PageStart::Newest).unwrap();
         assert_eq!(names(&page.rows), [found]);
         assert!(!filter.is_empty());
     }

@@ -10,6 +10,7 @@ use leadgen::store::paging::PageStart;
 use leadgen::store::submissions::SubmissionFilter;
 use leadgen::store::{AnyConn, lead_rows, leads, search, submissions};
 
+use crate::lead_lists::lead_list;
 use crate::support::records::{a_lead, a_user, day, save_lead};
 use crate::support::{System, TestDatabase, a_submission};
 
@@ -18,7 +19,7 @@ fn lead_names(conn: &mut AnyConn, typed: &str) -> Vec<String> {
         search: Some(typed.to_owned()),
         ..LeadFilter::default()
     };
-    let (page, _) = leads::list(conn, &filter, &PageStart::Newest).unwrap();
+    let (page, _) = lead_list(conn, &filter, &PageStart::Newest).unwrap();
     page.rows.into_iter().map(|lead| lead.name).collect()
 }
 
@@ -159,13 +160,13 @@ fn a_word_that_thousands_have_is_listed_from_the_newest_on_and_filtered() {
         owner_id,
         ..LeadFilter::default()
     };
-    let (page, count) = leads::list(conn, &of(None), &PageStart::Newest).unwrap();
+    let (page, count) = lead_list(conn, &of(None), &PageStart::Newest).unwrap();
     assert_eq!(page.rows[0].name, "Nr2099 Common");
     assert_eq!(count.to_string(), "1,000+");
     let next = PageStart::After(page.older.unwrap());
-    let (page, _) = leads::list(conn, &of(None), &next).unwrap();
+    let (page, _) = lead_list(conn, &of(None), &next).unwrap();
     assert_eq!(page.rows[0].name, "Nr2049 Common");
-    let (page, count) = leads::list(conn, &of(Some(other)), &PageStart::Newest).unwrap();
+    let (page, count) = lead_list(conn, &of(Some(other)), &PageStart::Newest).unwrap();
     assert_eq!(page.rows[0].name, "Nr5 Common");
     assert_eq!(count.rows, 1);
     assert_eq!(lead_names(conn, "common nr77").len(), 11);

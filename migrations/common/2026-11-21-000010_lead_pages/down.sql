@@ -1,6 +1,6 @@
-DROP INDEX lead_origins_campaign_id;
-DROP INDEX lead_origins_form_id;
-DROP INDEX lead_origins_account_id;
+DROP INDEX lead_origins_campaign_active;
+DROP INDEX lead_origins_form_active;
+DROP INDEX lead_origins_account_active;
 DROP INDEX lead_origins_name_key;
 DROP INDEX lead_origins_active_at;
 ALTER TABLE lead_origins DROP COLUMN name_key;

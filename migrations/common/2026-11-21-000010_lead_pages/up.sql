@@ -70,6 +70,6 @@ UPDATE lead_origins SET
     name_key = (SELECT substr(lower(COALESCE(NULLIF(trim(COALESCE(last_name, '') || ' ' || COALESCE(first_name, '')), ''), company_name, email, work_email, topic)), 1, 100) FROM leads WHERE leads.id = lead_origins.lead_id);
 CREATE INDEX lead_origins_active_at ON lead_origins (active_at, lead_id);
 CREATE INDEX lead_origins_name_key ON lead_origins (name_key, lead_id);
-CREATE INDEX lead_origins_account_id ON lead_origins (account_id, active_at);
-CREATE INDEX lead_origins_form_id ON lead_origins (form_id, active_at);
-CREATE INDEX lead_origins_campaign_id ON lead_origins (campaign_id, active_at);
+CREATE INDEX lead_origins_account_active ON lead_origins (account_id, active_at);
+CREATE INDEX lead_origins_form_active ON lead_origins (form_id, active_at);
+CREATE INDEX lead_origins_campaign_active ON lead_origins (campaign_id, active_at);

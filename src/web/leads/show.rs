@@ -1,0 +1,202 @@
+//! One lead: its values and where each came from, LinkedIn, submissions, notes, the timeline, its neighbours in the list.
+
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
+use askama::Template;
+use chrono::{DateTime, Utc};
+
+use super::filter::LeadsQuery;
+use super::{INDEX, owners_for};
+use crate::domain::access::Permission;
+use crate::domain::ids::{LeadId, SubmissionId, UserId};
+use crate::domain::lead::{Lead, LeadFields, LeadStatus, Origin};
+use crate::store::lead_notes::{self, Note};
+use crate::store::leads::{self, JournalEntry, LeadNames};
+use crate::store::submissions::{self, Submission};
+use crate::store::{StoreError, custom_fields, lead_lists};
+use crate::web::{Answer, FieldErrors, Path, Portal, Query, Shell, WebError};
+
+/// A value of a lead with where it came from.
+struct Fact {
+    label: String,
+    value: String,
+    origin: Option<FactOrigin>,
+}
+
+/// Where a value came from.
+struct FactOrigin {
+    by: Origin,
+    submission_id: Option<SubmissionId>,
+    submitted_at: Option<DateTime<Utc>>,
+}
+
+/// What stands on the timeline.
+enum Event {
+    Change(JournalEntry),
+    Note(Note),
+}
+
+impl Event {
+    fn at(&self) -> DateTime<Utc> {
+        match self {
+            Self::Change(entry) => entry.created_at,
+            Self::Note(note) => note.created_at,
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "leads/show.html")]
+pub(super) struct LeadsShow {
+    pub(super) shell: Shell,
+    lead: Lead,
+    name: String,
+    facts: Vec<Fact>,
+    fields: LeadFields,
+    names: LeadNames,
+    submissions: Vec<Submission>,
+    timeline: Vec<Event>,
+    owners: Vec<(UserId, String)>,
+    can_edit: bool,
+    query: LeadsQuery,
+    previous: Option<LeadId>,
+    next: Option<LeadId>,
+    pub(super) errors: FieldErrors,
+    /// The text of the note that is being written.
+    pub(super) note: String,
+}
+
+impl LeadsShow {
+    /// The page of the account, for those who may see it.
+    fn account_path(&self) -> Option<String> {
+        let id = self.lead.account_id.as_ref()?;
+        self.shell
+            .can(Permission::ViewAccounts)
+            .then(|| format!("/linkedin-accounts/{id}"))
+    }
+
+    /// The page of the form, for those who may see it.
+    fn form_path(&self) -> Option<String> {
+        let id = self.lead.form_id.as_ref()?;
+        self.shell
+            .can(Permission::ViewForms)
+            .then(|| format!("/forms/{id}"))
+    }
+
+    fn list_path(&self) -> String {
+        self.query.address(INDEX)
+    }
+
+    fn path_of(&self, id: &LeadId) -> String {
+        self.query.address(&format!("{INDEX}/{id}"))
+    }
+
+    fn is_own(&self, note: &Note) -> bool {
+        let user = self.shell.user.as_ref().map(|user| &user.id);
+        self.can_edit && note.user_id.as_ref() == user && user.is_some()
+    }
+
+    /// The label of a field in the journal.
+    fn change_label(&self, word: &str) -> String {
+        match word {
+            "status" => "Status".to_owned(),
+            "owner" => "Owner".to_owned(),
+            "topic" => "Topic".to_owned(),
+            word => self.fields.label_of_word(word),
+        }
+    }
+}
+
+/// What an entry of a lead's journal says.
+fn entry_label(kind: &str) -> &str {
+    match kind {
+        "created" => "Created from a form submission",
+        "updated" => "Updated by a form submission",
+        "attached" => "A form submission was attached",
+        "reopened" => "Reopened and updated by a form submission",
+        "edited" => "Edited",
+        other => other,
+    }
+}
+
+fn facts(lead: &Lead, fields: &LeadFields) -> Vec<Fact> {
+    lead.values
+        .iter()
+        .map(|(field, value)| Fact {
+            label: fields.label(field).into_owned(),
+            value: value.clone(),
+            origin: lead.provenance.get(field).map(|origin| FactOrigin {
+                by: origin.by,
+                // What a person wrote over a submission's value is the person's.
+                submission_id: origin
+                    .submission_id
+                    .clone()
+                    .filter(|_| origin.by == Origin::Submission),
+                submitted_at: origin.submitted_at,
+            }),
+        })
+        .collect()
+}
+
+/// GET /leads/{id}. The query is the list's, for the way back and to the neighbours.
+///
+/// # Errors
+/// `NotFound`, or as the database.
+pub async fn show(
+    portal: Data<Portal>,
+    shell: Shell,
+    Path(id): Path<LeadId>,
+    Query(query): Query<LeadsQuery>,
+) -> Answer {
+    let page = page(&portal, shell, &id, Some(query)).await?;
+    page.shell.render(StatusCode::OK, &page)
+}
+
+/// The page of a lead; without a query, the neighbours are left out.
+pub(super) async fn page(
+    portal: &Portal,
+    shell: Shell,
+    id: &LeadId,
+    query: Option<LeadsQuery>,
+) -> Result<LeadsShow, WebError> {
+    let id = id.clone();
+    let place = query
+        .as_ref()
+        .map(|query| (query.filter(shell.time_zone()), query.order()));
+    let mut page = portal
+        .store
+        .read(move |conn| {
+            let lead = leads::get(conn, &id)?;
+            let names = leads::names_around(conn, &lead)?;
+            let (previous, next) = match place {
+                Some((filter, order)) => lead_lists::neighbours(conn, &filter, order, &lead)?,
+                None => (None, None),
+            };
+            let changes = leads::journal(conn, &id)?.into_iter().map(Event::Change);
+            let notes = lead_notes::of_lead(conn, &id)?.into_iter().map(Event::Note);
+            let mut timeline: Vec<Event> = changes.chain(notes).collect();
+            timeline.sort_by_key(|event| std::cmp::Reverse(event.at()));
+            let fields = custom_fields::fields(conn)?;
+            Ok::<_, StoreError>(LeadsShow {
+                name: lead.display_name(),
+                facts: facts(&lead, &fields),
+                fields,
+                submissions: submissions::of_lead(conn, &id)?,
+                timeline,
+                owners: owners_for(conn, &lead, &names)?,
+                can_edit: false,
+                names,
+                lead,
+                query: LeadsQuery::default(),
+                previous,
+                next,
+                errors: FieldErrors::new(),
+                note: String::new(),
+                shell,
+            })
+        })
+        .await?;
+    page.can_edit = page.shell.can(Permission::EditLeads);
+    page.query = query.unwrap_or_default();
+    Ok(page)
+}
