@@ -23,7 +23,7 @@ const SUBMISSION_COUNTS: &str = "NOT s.is_test";
 const IS_LIVE: &str = "s.submitted_at >= a.created_at";
 
 /// Records in a step.
-const STEP: i64 = 50_000;
+const STEP: i64 = 10_000;
 
 /// How far back a step looks for changes whose transaction committed late or whose replica's clock is behind.
 const OVERLAP: TimeDelta = TimeDelta::minutes(15);
@@ -142,7 +142,7 @@ pub fn is_behind(conn: &mut AnyConn) -> Result<bool, StoreError> {
     Ok(flag.is_set == 1)
 }
 
-/// Counts up to 50,000 changed leads and as many changed submissions anew; answers whether more may be waiting.
+/// Counts up to 10,000 changed leads and about as many changed submissions anew; answers whether more may be waiting.
 ///
 /// # Errors
 /// As any query.

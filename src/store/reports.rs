@@ -182,20 +182,23 @@ pub fn read(
     Ok(report)
 }
 
-/// Groups first, then their rows in the order of the index (`CROSS JOIN` holds SQLite to it): nothing is sorted.
+/// Two ranges of the index for each group: nothing is sorted.
 fn lead_groups(
     conn: &mut AnyConn,
     filter: &ReportFilter,
     slots: &ReportSlots,
 ) -> Result<Vec<LeadGroup>, StoreError> {
+    let count = |slots: &Slots| {
+        format!(
+            "(SELECT count(*) FROM report_leads f WHERE f.group_id = g.id AND f.slot >= {} AND f.slot < {})",
+            slots.start, slots.end
+        )
+    };
     let sql = format!(
-        "SELECT g.source, g.campaign_id, g.form_id, g.owner_id, g.status, c.now, c.before FROM report_lead_groups g \
-         JOIN (SELECT g.id AS id, {} FROM report_lead_groups g CROSS JOIN report_leads f \
-               WHERE f.group_id = g.id AND f.slot >= {} AND f.slot < {}{} GROUP BY g.id) AS c ON c.id = g.id \
-         WHERE c.now > 0 OR c.before > 0",
-        counts(slots),
-        slots.before.start,
-        slots.now.end,
+        "SELECT * FROM (SELECT g.source, g.campaign_id, g.form_id, g.owner_id, g.status, {} AS now, {} AS before \
+         FROM report_lead_groups g WHERE TRUE{}) AS c WHERE c.now > 0 OR c.before > 0",
+        count(&slots.now),
+        count(&slots.before),
         conditions(filter),
     );
     let rows: Vec<LeadGroupRow> = crate::each!(conn, |c| diesel::sql_query(sql).load(c)?);
@@ -231,6 +234,7 @@ fn part<T: std::str::FromStr>(
     cells.word(column, text).map(Part::Of)
 }
 
+/// Groups first, then their rows in the order of the index (`CROSS JOIN` holds SQLite to it): nothing is sorted.
 fn outcome_rows(
     conn: &mut AnyConn,
     filter: &ReportFilter,

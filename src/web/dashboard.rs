@@ -6,6 +6,8 @@ mod file;
 mod weekly;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
@@ -27,6 +29,47 @@ struct Counted {
     report: Report,
     names: HashMap<String, String>,
     has_leads: bool,
+    is_complete: bool,
+}
+
+/// How long a reader waits until what reports count is up to date; a long history is counted on behind the page.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Whether something counts on behind a page of this process.
+static IS_COUNTING: AtomicBool = AtomicBool::new(false);
+
+/// Lets the next one count on, however this one ends.
+struct CountingOn;
+
+impl Drop for CountingOn {
+    fn drop(&mut self) {
+        IS_COUNTING.store(false, Ordering::Release);
+    }
+}
+
+/// Brings what reports count up to date, in steps, so that a synchronization gets its turn between them.
+/// Answers whether it is.
+async fn catch_up(portal: &Portal) -> Result<bool, WebError> {
+    if !portal.store.read(report_facts::is_behind).await? {
+        return Ok(true);
+    }
+    if IS_COUNTING.load(Ordering::Acquire) {
+        return Ok(false);
+    }
+    let begun = Instant::now();
+    while portal.store.write(report_facts::catch_up).await? {
+        if begun.elapsed() > PATIENCE {
+            if !IS_COUNTING.swap(true, Ordering::AcqRel) {
+                let (store, guard) = (portal.store.clone(), CountingOn);
+                actix_web::rt::spawn(async move {
+                    let _guard = guard;
+                    while let Ok(true) = store.write(report_facts::catch_up).await {}
+                });
+            }
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Brings what reports count up to date, then counts.
@@ -35,10 +78,7 @@ async fn count(
     address: &Address,
     slots: ReportSlots,
 ) -> Result<Counted, WebError> {
-    if portal.store.read(report_facts::is_behind).await? {
-        // In steps, so that a synchronization gets its turn between them.
-        while portal.store.write(report_facts::catch_up).await? {}
-    }
+    let is_complete = catch_up(portal).await?;
     let filter: ReportFilter = address.filter.clone();
     let address = address.clone();
     let counted = portal
@@ -48,6 +88,7 @@ async fn count(
             Ok::<_, StoreError>(Counted {
                 names: reports::names(conn, &named(&report, &address))?,
                 has_leads: reports::has_leads(conn)?,
+                is_complete,
                 report,
             })
         })
@@ -67,6 +108,7 @@ struct DashboardPage {
     waited: DelayHistogram,
     waited_before: DelayHistogram,
     has_leads: bool,
+    is_complete: bool,
     size: &'static str,
 }
 
@@ -156,6 +198,7 @@ pub async fn index(
         waited: counted.report.waited,
         waited_before: counted.report.waited_before,
         has_leads: counted.has_leads,
+        is_complete: counted.is_complete,
         size: time.size.label(),
         shell,
         address,
@@ -184,6 +227,10 @@ pub async fn export(
     }
     let time = TimeBars::of(&address.period);
     let counted = count(&portal, &address, time.slots(&address.period, zone)).await?;
+    if !counted.is_complete {
+        // A file would not say that it is half.
+        return Err(StoreError::Busy.into());
+    }
     let figures = Figures::of(&counted.report, &address, &time, &counted.names);
     let figure = figures.figure(chart).ok_or(WebError::NotFound)?;
     Ok(file::answer(figure, address.period.days))

@@ -128,9 +128,8 @@ impl Figure {
     fn description(&self) -> String {
         let what = self.chart.counted();
         let total = format!(
-            "{} {} in this period, {} in the period before.",
+            "{what}: {} in this period, {} in the period before.",
             number(self.total.now),
-            what.to_lowercase(),
             number(self.total.before)
         );
         let most = self

@@ -83,6 +83,7 @@ struct WeeklyPage {
     open: OpenMatters,
     failing: Vec<Account>,
     has_leads: bool,
+    is_complete: bool,
 }
 
 impl WeeklyPage {
@@ -152,6 +153,7 @@ pub async fn weekly(
         open,
         failing,
         has_leads: counted.has_leads,
+        is_complete: counted.is_complete,
         shell,
     };
     page.shell.render(StatusCode::OK, &page)
