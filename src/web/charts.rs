@@ -196,7 +196,10 @@ fn column(at: usize, count: usize, point: Point, y: &impl Fn(i64) -> f64) -> Col
         width: percent(width),
         y: pixels(TOP + PLOT - height),
         height: pixels(height),
-        mark_y: point.before.map(|before| pixels(y(before))),
+        mark_y: point
+            .before
+            .filter(|before| *before > 0)
+            .map(|before| pixels(y(before))),
         middle: percent(left + place / 2.0),
         word: word(at, count, point.word, left, place),
         tip: point.tip,

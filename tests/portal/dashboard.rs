@@ -75,7 +75,7 @@ async fn chart_table_and_file_hold_the_same_numbers_and_compare_with_the_period_
     let browser = portal.sign_in_as(&[Role::SalesManager]).await;
     let page = browser.get("/dashboard?period=7_days").await.expect(200);
     let page = page
-        .expect_text("2026-02-24 – 2026-03-02, compared with 2026-02-17 – 2026-02-23")
+        .expect_text("2026-02-24 – 2026-03-02 , compared with 2026-02-17 – 2026-02-23")
         .expect_text("2 more (+100 %)")
         .expect_text("50.0 % of the leads")
         .expect_text("Import 2 50.0 % 0 2 more (none before)")

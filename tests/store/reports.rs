@@ -391,8 +391,10 @@ fn whatever_changes_is_counted_as_if_it_were_counted_anew() {
     assert_eq!(outcome(&by_status, MatchingStatus::NewLeadCreated).now, 1);
 
     // Somebody puts a failed submission back to wait, and it becomes a lead's.
+    let mut unmatched = a_submission(&world.account, "Nobody");
+    unmatched.received_at = day() + TimeDelta::hours(6);
     let mut failed = decided(
-        a_submission(&world.account, "Nobody"),
+        unmatched,
         MatchingStatus::MatchFailed,
         SubmissionReason::SeveralLeadsMatch,
         None,
