@@ -101,6 +101,8 @@ ids! {
     ViewId,
     /// A merge of two leads.
     MergeId,
+    /// An import of leads.
+    ImportId,
     /// A campaign.
     CampaignId,
     /// A field mapping.

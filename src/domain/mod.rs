@@ -10,6 +10,7 @@
 //! | [`assignment`] | who owns a new lead |
 //! | [`search`] | by which words a record is found |
 //! | [`lead`] | the fields of a lead, and how a submission is written onto it |
+//! | [`lead_import`] | what the columns of a file fill, and how its rows are written onto leads and taken back |
 //! | [`report`] | what the dashboard compares: periods, bars, changes, waiting times |
 //! | [`sync`] | runs, failures, retries, time windows, pages |
 
@@ -22,6 +23,7 @@ pub mod field_mapping;
 pub mod form;
 pub mod ids;
 pub mod lead;
+pub mod lead_import;
 pub mod linkedin_version;
 pub mod matching;
 pub mod normalise;

@@ -175,6 +175,8 @@ macro_rules! narrowed {
     };
 }
 
+pub(super) use narrowed;
+
 /// Sorts a boxed query newest first by a time and begins it at a place.
 macro_rules! by_time {
     ($query:ident, $start:expr, $at:expr) => {

@@ -12,7 +12,7 @@ use super::schema::{
 };
 use super::{AnyConn, StoreError, lead_rows};
 use crate::domain::access::Role;
-use crate::domain::ids::{AccountId, CampaignId, FormId, LeadId, SubmissionId, UserId};
+use crate::domain::ids::{AccountId, CampaignId, FormId, ImportId, LeadId, SubmissionId, UserId};
 use crate::domain::lead::{
     FieldKey, Lead, LeadField, LeadSource, LeadStatus, LeadValues, display_name,
 };
@@ -204,6 +204,8 @@ pub struct JournalEntry {
     pub submission_id: Option<SubmissionId>,
     /// The person who did it.
     pub user_name: Option<String>,
+    /// The import that did it, or whose undoing did.
+    pub import_id: Option<ImportId>,
     /// What changed.
     pub changes: Vec<JournalChange>,
 }
@@ -219,6 +221,7 @@ pub fn journal(conn: &mut AnyConn, id: &LeadId) -> Result<Vec<JournalEntry>, Sto
         NaiveDateTime,
         Option<String>,
         Option<String>,
+        Option<String>,
         String,
     );
     let rows: Vec<Row> = lead_changes::table
@@ -231,13 +234,14 @@ pub fn journal(conn: &mut AnyConn, id: &LeadId) -> Result<Vec<JournalEntry>, Sto
             lead_changes::created_at,
             lead_changes::submission_id,
             users::name.nullable(),
+            lead_changes::import_id,
             lead_changes::changes,
         ))
         .limit(200)
         .load(conn)?;
     rows.into_iter()
         .map(
-            |(id, kind, created_at, submission_id, user_name, changes)| {
+            |(id, kind, created_at, submission_id, user_name, import_id, changes)| {
                 let cells = Cells {
                     table: "lead_changes",
                     id: &id,
@@ -247,6 +251,7 @@ pub fn journal(conn: &mut AnyConn, id: &LeadId) -> Result<Vec<JournalEntry>, Sto
                     created_at: created_at.and_utc(),
                     submission_id: cells.optional("submission_id", submission_id.as_deref())?,
                     user_name,
+                    import_id: cells.optional("import_id", import_id.as_deref())?,
                     changes: cells.json("changes", &changes)?,
                 })
             },

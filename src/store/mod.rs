@@ -19,6 +19,8 @@ pub mod intake;
 pub mod integration_settings;
 pub mod lead_bulk;
 pub mod lead_edits;
+pub mod lead_exports;
+pub mod lead_imports;
 pub mod lead_lists;
 pub mod lead_notes;
 pub mod lead_rows;

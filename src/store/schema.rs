@@ -428,6 +428,49 @@ diesel::table! {
         kind -> Text,
         changes -> Text,
         created_at -> Timestamp,
+        import_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    lead_imports (id) {
+        id -> Text,
+        file_name -> Text,
+        format -> Text,
+        state -> Text,
+        user_id -> Nullable<Text>,
+        user_name -> Text,
+        headers -> Text,
+        plan -> Nullable<Text>,
+        row_count -> BigInt,
+        next_row -> BigInt,
+        created_count -> BigInt,
+        updated_count -> BigInt,
+        skipped_count -> BigInt,
+        invalid_count -> BigInt,
+        removed_count -> BigInt,
+        restored_count -> BigInt,
+        kept_count -> BigInt,
+        failure -> Nullable<Text>,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        finished_at -> Nullable<Timestamp>,
+        undone_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    lead_import_rows (import_id, row_number) {
+        import_id -> Text,
+        row_number -> BigInt,
+        cells -> Text,
+        match_key -> Nullable<Text>,
+        outcome -> Nullable<Text>,
+        reason -> Nullable<Text>,
+        lead_id -> Nullable<Text>,
+        changes -> Nullable<Text>,
+        undo_outcome -> Nullable<Text>,
+        undo_reason -> Nullable<Text>,
     }
 }
 
@@ -693,6 +736,8 @@ diesel::joinable!(form_submissions -> campaigns (campaign_id));
 diesel::joinable!(form_submissions -> leads (lead_id));
 diesel::joinable!(submission_contents -> form_submissions (submission_id));
 diesel::joinable!(lead_changes -> leads (lead_id));
+diesel::joinable!(lead_imports -> users (user_id));
+diesel::joinable!(lead_import_rows -> lead_imports (import_id));
 diesel::joinable!(account_streams -> linkedin_accounts (account_id));
 diesel::joinable!(sync_runs -> linkedin_user_profiles (profile_id));
 diesel::joinable!(sync_runs -> linkedin_accounts (account_id));
@@ -730,6 +775,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     form_submissions,
     submission_contents,
     lead_changes,
+    lead_imports,
+    lead_import_rows,
     account_streams,
     endpoint_blocks,
     sync_runs,

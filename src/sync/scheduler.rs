@@ -237,6 +237,10 @@ impl Scheduler {
     /// Runs until `stop` turns true: up to `concurrency` runs side by side, so that a slow account delays no other.
     pub async fn run_forever(&self, mut stop: watch::Receiver<bool>) {
         let mut running: JoinSet<Result<Step, SyncError>> = JoinSet::new();
+        // Ends with this function.
+        let mut beside = JoinSet::new();
+        let (store, clock) = (self.ctx.store.clone(), self.ctx.clock.clone());
+        beside.spawn(super::lead_imports::keep_house(store, clock));
         let mut is_database_away = false;
         loop {
             while !*stop.borrow() && running.len() < self.ctx.options.concurrency {

@@ -265,7 +265,7 @@ impl Words {
             ),
             StatusCode::PAYLOAD_TOO_LARGE => Self::new(
                 "This is too much at once",
-                "A form may hold 256 KiB, an uploaded file 8 MiB.",
+                "A form may hold 256 KiB, an uploaded file 8 MiB, a file of leads 32 MiB.",
                 "Nothing was saved. Shorten what you entered.",
             ),
             StatusCode::REQUEST_TIMEOUT => Self::new(

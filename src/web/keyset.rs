@@ -82,6 +82,17 @@ impl KeysetPager {
         !self.filter.is_empty()
     }
 
+    /// Another page of the same records, with the same filter: an export, say.
+    #[must_use]
+    pub fn with_filter(&self, path: &str) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(&self.filter);
+        match query.finish() {
+            query if query.is_empty() => path.to_owned(),
+            query => format!("{path}?{query}"),
+        }
+    }
+
     /// The list without a filter.
     #[must_use]
     pub fn unfiltered(&self) -> &str {

@@ -2,7 +2,7 @@
 
 pub mod bulk;
 pub mod edit;
-pub mod filter;
+pub(super) mod filter;
 pub mod index;
 pub mod notes;
 pub mod show;

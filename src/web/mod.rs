@@ -41,6 +41,8 @@ mod health;
 mod home;
 mod integration_configuration;
 pub mod keyset;
+mod lead_exports;
+mod lead_imports;
 mod leads;
 mod matching_strategies;
 pub mod menu;

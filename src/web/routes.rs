@@ -8,8 +8,9 @@ use actix_web::{HttpResponse, web};
 use super::access::{self, Access, Entry, RouteInfo, get, post};
 use super::{
     WebError, account, accounts, assignment_rules, audit_log, campaigns, connect, custom_fields,
-    dashboard, events, field_mappings, forms, home, integration_configuration, leads,
-    matching_strategies, pauses, profiles, setup, sign_in, submissions, sync_status, system, users,
+    dashboard, events, field_mappings, forms, home, integration_configuration, lead_exports,
+    lead_imports, leads, matching_strategies, pauses, profiles, setup, sign_in, submissions,
+    sync_status, system, users,
 };
 use crate::domain::access::Permission as P;
 
@@ -49,6 +50,21 @@ fn entries() -> Vec<Entry> {
         get ("/leads/{id}/notes/{note}",            Needs(P::EditLeads),   leads::notes::edit),
         post("/leads/{id}/notes/{note}",            Needs(P::EditLeads),   leads::notes::update),
         post("/leads/{id}/notes/{note}/deletion",   Needs(P::EditLeads),   leads::notes::destroy),
+
+        get ("/leads/export.csv",                   Needs(P::ViewLeads),   lead_exports::csv),
+        get ("/leads/export.xlsx",                  Needs(P::ViewLeads),   lead_exports::xlsx),
+        get ("/leads/imports",                      Needs(P::EditLeads),   lead_imports::index),
+        get ("/leads/imports/new",                  Needs(P::EditLeads),   lead_imports::new),
+        post("/leads/imports",                      Needs(P::EditLeads),   lead_imports::create),
+        get ("/leads/imports/{id}",                 Needs(P::EditLeads),   lead_imports::show),
+        get ("/leads/imports/{id}/mapping",         Needs(P::EditLeads),   lead_imports::edit_mapping),
+        post("/leads/imports/{id}/mapping",         Needs(P::EditLeads),   lead_imports::update_mapping),
+        post("/leads/imports/{id}/application",     Needs(P::EditLeads),   lead_imports::apply),
+        post("/leads/imports/{id}/continuation",    Needs(P::EditLeads),   lead_imports::resume),
+        get ("/leads/imports/{id}/failed.csv",      Needs(P::EditLeads),   lead_imports::rows_csv),
+        get ("/leads/imports/{id}/undoing",         Needs(P::EditLeads),   lead_imports::undo_consequences),
+        post("/leads/imports/{id}/undoing",         Needs(P::EditLeads),   lead_imports::undo),
+        post("/leads/imports/{id}/deletion",        Needs(P::EditLeads),   lead_imports::destroy),
 
         get ("/linkedin-user-profiles",             Needs(P::ViewProfiles), profiles::index),
         get ("/linkedin-user-profiles/new",         Needs(P::ManageOwnProfiles), profiles::new),

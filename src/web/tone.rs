@@ -3,6 +3,7 @@
 use crate::domain::account::{CampaignSyncStatus, FormSyncStatus};
 use crate::domain::form::FormStatus;
 use crate::domain::lead::LeadStatus;
+use crate::domain::lead_import::{ImportState, RowOutcome};
 use crate::domain::profile::{Authorization, ProfileSyncStatus};
 use crate::domain::submission::{MatchingStatus, ProcessingState};
 use crate::domain::sync::RunStatus;
@@ -103,5 +104,25 @@ pub const fn run(status: &RunStatus) -> &'static str {
         RunStatus::Succeeded => "good",
         RunStatus::PartlyFailed | RunStatus::Abandoned => "warn",
         RunStatus::Failed => "bad",
+    }
+}
+/// Of the outcome of a row of an import.
+#[must_use]
+pub const fn import_row(outcome: &RowOutcome) -> &'static str {
+    match outcome {
+        RowOutcome::Created | RowOutcome::Updated => "good",
+        RowOutcome::Skipped => "quiet",
+        RowOutcome::Invalid => "bad",
+    }
+}
+
+/// Of the state of an import of leads.
+#[must_use]
+pub const fn lead_import(state: &ImportState) -> &'static str {
+    match state {
+        ImportState::Reading | ImportState::Mapping | ImportState::Undone => "quiet",
+        ImportState::Checking | ImportState::Importing | ImportState::Undoing => "busy",
+        ImportState::Checked => "warn",
+        ImportState::Imported => "good",
     }
 }

@@ -14,10 +14,12 @@ use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 
-use super::{WebError, body};
+use super::{WebError, body, lead_imports};
 
-/// The largest upload, files and fields together.
+/// The largest upload, files and fields together, where the page takes no more.
 pub const MAX_BYTES: usize = 8 * 1024 * 1024;
+/// Beside a file there is room for the other fields of its form.
+const ROOM: usize = 64 * 1024;
 /// More parts than any form of ours has.
 const MAX_PARTS: usize = 300;
 
@@ -126,13 +128,17 @@ pub fn received(request: &HttpRequest) -> Option<Upload> {
 /// # Errors
 /// `TooLarge`, `TooSlow`, or `Invalid` for what no browser sends.
 pub async fn receive(request: &mut ServiceRequest) -> Result<(), WebError> {
-    let bytes = body::read_within(body::LONGEST, MAX_BYTES, request.take_payload()).await?;
-    let upload = parse(request.headers(), bytes).await?;
+    let most = match request.path() {
+        lead_imports::INDEX => lead_imports::MAX_FILE + ROOM,
+        _ => MAX_BYTES,
+    };
+    let bytes = body::read_within(body::LONGEST, most, request.take_payload()).await?;
+    let upload = parse(request.headers(), bytes, most).await?;
     request.extensions_mut().insert(upload);
     Ok(())
 }
 
-async fn parse(headers: &HeaderMap, bytes: Bytes) -> Result<Upload, WebError> {
+async fn parse(headers: &HeaderMap, bytes: Bytes, most: usize) -> Result<Upload, WebError> {
     let unreadable = |_| WebError::Invalid("The upload cannot be read.".to_owned());
     let stream = futures_util::stream::once(async move { Ok::<_, PayloadError>(bytes) });
     let mut multipart = Multipart::new(headers, stream);
@@ -151,7 +157,7 @@ async fn parse(headers: &HeaderMap, bytes: Bytes) -> Result<Upload, WebError> {
             .and_then(|known| known.get_filename())
             .map(str::to_owned);
         let bytes = part
-            .bytes(MAX_BYTES)
+            .bytes(most)
             .await
             .map_err(|_| WebError::TooLarge)?
             .map_err(unreadable)?;
@@ -192,7 +198,7 @@ mod tests {
     async fn read(content_type: &'static str, text: &[u8]) -> Result<Upload, WebError> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        parse(&headers, Bytes::copy_from_slice(text)).await
+        parse(&headers, Bytes::copy_from_slice(text), MAX_BYTES).await
     }
 
     #[tokio::test]

@@ -20,6 +20,8 @@ mod dry_run;
 mod events;
 mod field_mappings;
 mod integration_configuration;
+mod lead_exports;
+mod lead_imports;
 mod lead_lists;
 mod leads;
 mod mapping_previews;

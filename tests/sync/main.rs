@@ -13,6 +13,7 @@ mod support;
 mod authorization;
 mod faults;
 mod history;
+mod lead_imports;
 mod leases;
 mod rules;
 mod stage;

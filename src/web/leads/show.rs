@@ -108,8 +108,11 @@ impl LeadsShow {
 }
 
 /// What an entry of a lead's journal says.
-fn entry_label(kind: &str) -> &str {
-    match kind {
+fn entry_label(entry: &JournalEntry) -> &str {
+    match entry.kind.as_str() {
+        "created" if entry.import_id.is_some() => "Created by an import",
+        "updated" if entry.import_id.is_some() => "Updated by an import",
+        "edited" if entry.import_id.is_some() => "Values restored: an import was undone",
         "created" => "Created from a form submission",
         "updated" => "Updated by a form submission",
         "attached" => "A form submission was attached",
