@@ -12,6 +12,7 @@ use super::normalise;
 pub use super::strategy::{MatchingStrategy, StrategyRuleError, strategy_sentence};
 use super::submission::{MatchingStatus, SubmissionReason};
 use super::words::words;
+pub use by_person::{PersonsChoice, decide_by_person};
 
 words! {
     /// What happens when some fields match, but not all.
@@ -417,6 +418,7 @@ fn compare(input: &MatchInput, candidates: &Candidates) -> Vec<Comparison> {
         .collect()
 }
 
+mod by_person;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

@@ -47,6 +47,46 @@ words! {
 }
 
 words! {
+    /// What a list of submissions is looked through for, beside their states.
+    pub enum SubmissionView {
+        NeedsAttention = "attention" => "Needs attention",
+        Ignored = "ignored" => "Ignored",
+    }
+}
+
+/// Whether somebody should look at a submission in this state: no lead came of it, nobody set it aside, and that is not
+/// what a setting or the member wanted.
+#[must_use]
+pub fn needs_attention(
+    status: MatchingStatus,
+    reason: Option<SubmissionReason>,
+    is_ignored: bool,
+) -> bool {
+    matches!(
+        status,
+        MatchingStatus::MatchFailed
+            | MatchingStatus::LeadCreationFailed
+            | MatchingStatus::LeadUpdateFailed
+    ) && !is_ignored
+        && !matches!(
+            reason,
+            Some(SubmissionReason::TestLeadIgnored | SubmissionReason::DeletedByMember)
+        )
+}
+
+words! {
+    /// What a person did with a submission.
+    pub enum ActKind {
+        Retried = "retried" => "Tried again",
+        Linked = "linked" => "Linked to a lead",
+        TurnedIntoLead = "turned_into_lead" => "Turned into a lead",
+        Ignored = "ignored" => "Ignored",
+        BroughtBack = "brought_back" => "Brought back",
+        Undone = "undone" => "Undone",
+    }
+}
+
+words! {
     /// Why a submission is in its state; the label is a short form of [`SubmissionReason::sentence`].
     pub enum SubmissionReason {
         Matched = "matched" => "One lead matches",

@@ -191,3 +191,22 @@ fn totals(rows: Vec<(Option<String>, i64)>) -> HashMap<String, i64> {
         .filter_map(|(id, count)| Some((id?, count)))
         .collect()
 }
+
+/// Identifiers and names of campaigns, of one account or of all, by name: for filters. At most 1,000.
+///
+/// # Errors
+/// As any query.
+pub fn names(
+    conn: &mut AnyConn,
+    account: Option<&AccountId>,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let mut query = campaigns::table
+        .order((campaigns::name.asc(), campaigns::id.asc()))
+        .select((campaigns::id, campaigns::name))
+        .limit(1_000)
+        .into_boxed();
+    if let Some(account) = account {
+        query = query.filter(campaigns::account_id.eq(account.as_str()));
+    }
+    Ok(query.load(conn)?)
+}

@@ -11,7 +11,7 @@ use super::{
     matching_strategies,
 };
 use crate::domain::ids::{LeadId, UserId};
-use crate::domain::lead::{FieldKey, LeadStatus, Origin};
+use crate::domain::lead::{FieldKey, Lead, LeadStatus, Origin};
 
 /// What a person wants a lead to be. Fields that are not named stay as they are.
 #[derive(Debug, Clone)]
@@ -112,6 +112,16 @@ pub fn save(
             created_at: now,
         }],
     )?;
+    rekey(conn, &lead)?;
+    Ok(changes)
+}
+
+/// Computes the match keys of a lead that changed anew. A phone number without a country code is read with the country of
+/// the lead's form, else with the setting's.
+///
+/// # Errors
+/// As any query.
+pub(super) fn rekey(conn: &mut AnyConn, lead: &Lead) -> Result<(), StoreError> {
     let strategy = matching_strategies::active(conn)?;
     let country = match &lead.form_id {
         Some(form_id) => lead_forms::table
@@ -127,8 +137,7 @@ pub fn save(
         None => integration_settings::get(conn)?.matching.default_country,
     };
     let keys = match_keys::keys_of(&strategy, &lead.values, country.as_deref());
-    match_keys::replace(conn, &[(id.clone(), keys)])?;
-    Ok(changes)
+    match_keys::replace(conn, &[(lead.id.clone(), keys)])
 }
 
 fn owner_name(conn: &mut AnyConn, id: &UserId) -> Result<Option<(String, bool)>, StoreError> {

@@ -51,6 +51,8 @@ pub mod setup;
 pub mod sign_in_throttles;
 pub mod status;
 pub mod streams;
+pub mod submission_acts;
+pub mod submission_undo;
 pub mod submissions;
 pub mod sync_runs;
 pub mod tokens;

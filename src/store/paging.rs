@@ -76,8 +76,18 @@ pub struct Page<T> {
 
 impl<T> Page<T> {
     /// Cuts a page out of what a query gave: up to `PAGE_SIZE + 1` rows, in ascending order for `Before`.
-    pub(crate) fn cut(mut rows: Vec<T>, start: &PageStart, cursor: impl Fn(&T) -> Cursor) -> Self {
-        let size = usize::try_from(PAGE_SIZE).unwrap_or(usize::MAX);
+    pub(crate) fn cut(rows: Vec<T>, start: &PageStart, cursor: impl Fn(&T) -> Cursor) -> Self {
+        Self::cut_at(PAGE_SIZE, rows, start, cursor)
+    }
+
+    /// The same for pages of another size: the query gave up to `size + 1` rows.
+    pub(crate) fn cut_at(
+        size: i64,
+        mut rows: Vec<T>,
+        start: &PageStart,
+        cursor: impl Fn(&T) -> Cursor,
+    ) -> Self {
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
         let is_more = rows.len() > size;
         rows.truncate(size);
         let is_before = matches!(start, PageStart::Before(_));

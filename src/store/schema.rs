@@ -408,6 +408,9 @@ diesel::table! {
         content_hash -> Binary,
         revision -> BigInt,
         search_words -> Nullable<Text>,
+        ignored_at -> Nullable<Timestamp>,
+        ignored_by -> Nullable<Text>,
+        ignored_reason -> Nullable<Text>,
     }
 }
 
@@ -416,6 +419,21 @@ diesel::table! {
         submission_id -> Text,
         raw -> Binary,
         decision -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    submission_acts (id) {
+        id -> Text,
+        submission_id -> Text,
+        user_id -> Text,
+        kind -> Text,
+        reason -> Nullable<Text>,
+        lead_id -> Nullable<Text>,
+        lead_lock_version -> Nullable<BigInt>,
+        before_state -> Nullable<Text>,
+        created_at -> Timestamp,
+        undone_at -> Nullable<Timestamp>,
     }
 }
 
@@ -735,6 +753,7 @@ diesel::joinable!(form_submissions -> lead_form_versions (form_version_id));
 diesel::joinable!(form_submissions -> campaigns (campaign_id));
 diesel::joinable!(form_submissions -> leads (lead_id));
 diesel::joinable!(submission_contents -> form_submissions (submission_id));
+diesel::joinable!(submission_acts -> form_submissions (submission_id));
 diesel::joinable!(lead_changes -> leads (lead_id));
 diesel::joinable!(lead_imports -> users (user_id));
 diesel::joinable!(lead_import_rows -> lead_imports (import_id));
@@ -774,6 +793,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     lead_merges,
     form_submissions,
     submission_contents,
+    submission_acts,
     lead_changes,
     lead_imports,
     lead_import_rows,

@@ -1,7 +1,11 @@
 //! Form submissions as pages show them: the filtered list, one with its raw response and decision, and trying again.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
 use super::columns::{BoundedCount, COUNT_LIMIT, Cells, bounded_count};
 use super::paging::{Cursor, Page, PageStart, keyset};
@@ -13,8 +17,10 @@ use super::search::{self, Among, Found};
 use super::{AnyConn, StoreError, database_now};
 use crate::domain::account::LeadType;
 use crate::domain::form::FormVersion;
-use crate::domain::ids::{AccountId, FormId, LeadId, SubmissionId};
-use crate::domain::submission::{MatchingStatus, ProcessingState, SubmissionReason};
+use crate::domain::ids::{AccountId, CampaignId, FormId, FormVersionId, LeadId, SubmissionId};
+use crate::domain::submission::{
+    MatchingStatus, ProcessingState, SubmissionReason, SubmissionView, needs_attention,
+};
 use crate::domain::sync::RunTrigger;
 
 /// Which submissions a list shows.
@@ -26,6 +32,12 @@ pub struct SubmissionFilter {
     pub account_id: Option<AccountId>,
     /// Only of this form.
     pub form_id: Option<FormId>,
+    /// Only of this version of a form.
+    pub version_id: Option<FormVersionId>,
+    /// Only of this campaign.
+    pub campaign_id: Option<CampaignId>,
+    /// Only those that somebody should look at, or those that somebody set aside.
+    pub view: Option<SubmissionView>,
     /// Only in this matching status.
     pub matching_status: Option<MatchingStatus>,
     /// Only in this processing state.
@@ -52,6 +64,9 @@ impl SubmissionFilter {
     fn is_search_only(&self) -> bool {
         self.account_id.is_none()
             && self.form_id.is_none()
+            && self.version_id.is_none()
+            && self.campaign_id.is_none()
+            && self.view.is_none()
             && self.matching_status.is_none()
             && self.processing_state.is_none()
             && self.is_test.is_none()
@@ -107,6 +122,12 @@ pub struct Submission {
     pub campaign_linkedin_id: Option<i64>,
     /// LinkedIn's number of the creative.
     pub creative_linkedin_id: Option<i64>,
+    /// When somebody set it aside.
+    pub ignored_at: Option<DateTime<Utc>>,
+    /// Why.
+    pub ignored_reason: Option<String>,
+    /// Counts the contents that LinkedIn sent under its response id, from 1.
+    pub revision: i64,
 }
 
 #[derive(Queryable)]
@@ -136,6 +157,9 @@ struct SubmissionRow {
     campaign_name: Option<String>,
     campaign_linkedin_id: Option<i64>,
     creative_linkedin_id: Option<i64>,
+    ignored_at: Option<NaiveDateTime>,
+    ignored_reason: Option<String>,
+    revision: i64,
 }
 
 /// The columns of [`SubmissionRow`], in its order.
@@ -167,6 +191,9 @@ macro_rules! submission_columns {
             campaigns::name.nullable(),
             submissions::campaign_linkedin_id,
             submissions::creative_linkedin_id,
+            submissions::ignored_at,
+            submissions::ignored_reason,
+            submissions::revision,
         )
     };
 }
@@ -203,9 +230,20 @@ impl TryFrom<SubmissionRow> for Submission {
             campaign_name: row.campaign_name,
             campaign_linkedin_id: row.campaign_linkedin_id,
             creative_linkedin_id: row.creative_linkedin_id,
+            ignored_at: row.ignored_at.map(|at| at.and_utc()),
+            ignored_reason: row.ignored_reason,
+            revision: row.revision,
         })
     }
 }
+
+/// Written as constants, so that the partial indexes serve: no lead came of it, and nobody set it aside.
+pub(super) const UNSETTLED: &str = "(form_submissions.matching_status IN ('match_failed', 'lead_creation_failed', \
+     'lead_update_failed') AND form_submissions.ignored_at IS NULL)";
+
+/// Decided like that by a setting or by the member: [`needs_attention`] says the same.
+pub(super) const INTENDED: &str = "(form_submissions.reason IS NULL OR form_submissions.reason NOT IN ('test_lead_ignored', \
+     'deleted_by_member'))";
 
 /// Adds the filter's conditions to a boxed query on `form_submissions`.
 macro_rules! filtered {
@@ -215,6 +253,23 @@ macro_rules! filtered {
         }
         if let Some(id) = &$filter.form_id {
             $query = $query.filter(submissions::form_id.eq(id.as_str()));
+        }
+        if let Some(id) = &$filter.version_id {
+            $query = $query.filter(submissions::form_version_id.eq(id.as_str()));
+        }
+        if let Some(id) = &$filter.campaign_id {
+            $query = $query.filter(submissions::campaign_id.eq(id.as_str()));
+        }
+        match $filter.view {
+            None => {}
+            Some(SubmissionView::NeedsAttention) => {
+                $query = $query
+                    .filter(sql::<Bool>($crate::store::submissions::UNSETTLED))
+                    .filter(sql::<Bool>($crate::store::submissions::INTENDED));
+            }
+            Some(SubmissionView::Ignored) => {
+                $query = $query.filter(submissions::ignored_at.is_not_null());
+            }
         }
         if let Some(status) = $filter.matching_status {
             $query = $query.filter(submissions::matching_status.eq(status.as_str()));
@@ -243,15 +298,15 @@ macro_rules! filtered {
     };
 }
 
-/// One page of the submissions that pass the filter, newest first, and how many there are.
-///
-/// # Errors
-/// As any query.
-pub fn list(
+pub(super) use filtered;
+
+/// One page of `size` submissions that pass the filter, newest first.
+fn page(
     conn: &mut AnyConn,
     filter: &SubmissionFilter,
     start: &PageStart,
-) -> Result<(Page<Submission>, BoundedCount), StoreError> {
+    size: i64,
+) -> Result<Page<Submission>, StoreError> {
     let found = search::find(conn, Among::Submissions, filter.search.as_deref())?;
     let mut query = submissions::table
         .inner_join(linkedin_accounts::table)
@@ -262,30 +317,227 @@ pub fn list(
     filtered!(query, filter, &found);
     keyset!(query, start, submissions::submitted_at, submissions::id);
     let rows = query
+        .limit(size + 1)
         .load::<SubmissionRow>(conn)?
         .into_iter()
         .map(Submission::try_from)
         .collect::<Result<Vec<_>, _>>()?;
-    let page = Page::cut(rows, start, |row| Cursor {
-        at: row.submitted_at,
-        id: row.id.as_str().to_owned(),
-    });
+    Ok(Page::cut_at(size, rows, start, Submission::cursor))
+}
+
+fn count(conn: &mut AnyConn, filter: &SubmissionFilter) -> Result<BoundedCount, StoreError> {
+    let found = search::find(conn, Among::Submissions, filter.search.as_deref())?;
+    // The index has counted them already, as far as a list counts.
+    if matches!(found, Found::Many(_)) && filter.is_search_only() {
+        return Ok(BoundedCount::beyond_the_limit());
+    }
+    let mut query = submissions::table
+        .select(submissions::id)
+        .limit(COUNT_LIMIT + 1)
+        .into_boxed();
+    filtered!(query, filter, &found);
+    bounded_count(conn, query)
+}
+
+/// One page of `size` submissions that pass the filter, newest first, and how many there are.
+///
+/// # Errors
+/// As any query.
+pub fn list(
+    conn: &mut AnyConn,
+    filter: &SubmissionFilter,
+    start: &PageStart,
+    size: i64,
+) -> Result<(Page<Submission>, BoundedCount), StoreError> {
+    let page = page(conn, filter, start, size)?;
     let count = match page.known_count(start) {
         Some(rows) => BoundedCount::exactly(rows),
-        // The index has counted them already, as far as a list counts.
-        None if matches!(found, Found::Many(_)) && filter.is_search_only() => {
-            BoundedCount::beyond_the_limit()
-        }
-        None => {
-            let mut query = submissions::table
-                .select(submissions::id)
-                .limit(COUNT_LIMIT + 1)
-                .into_boxed();
-            filtered!(query, filter, &found);
-            bounded_count(conn, query)?
-        }
+        None => count(conn, filter)?,
     };
     Ok((page, count))
+}
+
+/// The identifiers of the submissions beside this one that pass the filter: the newer and the older one.
+///
+/// # Errors
+/// As any query.
+pub fn neighbours(
+    conn: &mut AnyConn,
+    filter: &SubmissionFilter,
+    of: &Cursor,
+) -> Result<(Option<SubmissionId>, Option<SubmissionId>), StoreError> {
+    let found = search::find(conn, Among::Submissions, filter.search.as_deref())?;
+    let mut beside = |start: PageStart| -> Result<Option<SubmissionId>, StoreError> {
+        let start = &start;
+        let mut query = submissions::table.select(submissions::id).into_boxed();
+        filtered!(query, filter, &found);
+        keyset!(query, start, submissions::submitted_at, submissions::id);
+        let id: Option<String> = query.limit(1).first(conn).optional()?;
+        id.map(|id| super::columns::id("form_submissions", &id))
+            .transpose()
+    };
+    Ok((
+        beside(PageStart::Before(of.clone()))?,
+        beside(PageStart::After(of.clone()))?,
+    ))
+}
+
+/// How many submissions are in each state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateCounts {
+    /// All of them.
+    pub all: BoundedCount,
+    /// Those that somebody should look at.
+    pub attention: BoundedCount,
+    /// Those that somebody set aside.
+    pub ignored: BoundedCount,
+    /// By matching status; every status is there.
+    pub by_status: Vec<(MatchingStatus, BoundedCount)>,
+}
+
+/// So many rows of a filter are looked at one by one to count their states.
+const SAMPLE: i64 = 2_000;
+
+/// Counts the states of what passes the filter, whatever state it asks for. Bounded: up to 2,000 rows are counted one by
+/// one; where there are more, each state is counted up to [`COUNT_LIMIT`] by its index, and a state that no index finds
+/// within this filter has what was seen of it and a plus. `None` with words to search for, because no index finds words.
+///
+/// # Errors
+/// As any query.
+pub fn state_counts(
+    conn: &mut AnyConn,
+    filter: &SubmissionFilter,
+) -> Result<Option<StateCounts>, StoreError> {
+    if filter
+        .search
+        .as_deref()
+        .is_some_and(|text| !text.trim().is_empty())
+    {
+        return Ok(None);
+    }
+    let any_state = SubmissionFilter {
+        matching_status: None,
+        processing_state: None,
+        view: None,
+        ..filter.clone()
+    };
+    let mut query = submissions::table
+        .select((
+            submissions::matching_status,
+            submissions::reason,
+            submissions::ignored_at.is_not_null(),
+        ))
+        .limit(SAMPLE + 1)
+        .into_boxed();
+    filtered!(query, any_state, &Found::Everything);
+    let rows: Vec<(String, Option<String>, bool)> = query.load(conn)?;
+    let is_more = i64::try_from(rows.len()).unwrap_or(i64::MAX) > SAMPLE;
+    let mut seen: HashMap<MatchingStatus, i64> = HashMap::new();
+    let (mut attention, mut ignored) = (0, 0);
+    for (status, reason, is_ignored) in &rows {
+        let cells = Cells {
+            table: "form_submissions",
+            id: "",
+        };
+        let status: MatchingStatus = cells.word("matching_status", status)?;
+        let reason = cells.optional("reason", reason.as_deref())?;
+        *seen.entry(status).or_default() += 1;
+        attention += i64::from(needs_attention(status, reason, *is_ignored));
+        ignored += i64::from(*is_ignored);
+    }
+    let is_by_index = any_state.account_id.is_none()
+        && any_state.form_id.is_none()
+        && any_state.version_id.is_none()
+        && any_state.campaign_id.is_none()
+        && any_state.is_test.is_none();
+    let by_status = MatchingStatus::ALL
+        .iter()
+        .map(|status| {
+            let rows = seen.get(status).copied().unwrap_or_default();
+            let is_rare = needs_attention(*status, None, false);
+            let counted = match (is_more, is_by_index || is_rare) {
+                (false, _) => BoundedCount::exactly(rows),
+                (true, true) => count(
+                    conn,
+                    &SubmissionFilter {
+                        matching_status: Some(*status),
+                        ..any_state.clone()
+                    },
+                )?,
+                (true, false) => BoundedCount {
+                    rows: rows.min(COUNT_LIMIT),
+                    is_more: true,
+                },
+            };
+            Ok((*status, counted))
+        })
+        .collect::<Result<Vec<_>, StoreError>>()?;
+    let mut of_view = |view, rows| {
+        if is_more {
+            let view = Some(view);
+            count(
+                conn,
+                &SubmissionFilter {
+                    view,
+                    ..any_state.clone()
+                },
+            )
+        } else {
+            Ok(BoundedCount::exactly(rows))
+        }
+    };
+    let attention = of_view(SubmissionView::NeedsAttention, attention)?;
+    let ignored = of_view(SubmissionView::Ignored, ignored)?;
+    let all = if is_more {
+        count(conn, &any_state)?
+    } else {
+        BoundedCount::exactly(i64::try_from(rows.len()).unwrap_or(i64::MAX))
+    };
+    Ok(Some(StateCounts {
+        all,
+        attention,
+        ignored,
+        by_status,
+    }))
+}
+
+/// A part of what passes the filter, newest first, and the place of the next part; `with_raw` adds what LinkedIn sent.
+///
+/// # Errors
+/// As any query.
+#[expect(
+    clippy::type_complexity,
+    reason = "a row, its bytes, and the next place"
+)]
+pub fn export(
+    conn: &mut AnyConn,
+    filter: &SubmissionFilter,
+    start: &PageStart,
+    with_raw: bool,
+) -> Result<(Vec<(Submission, Option<Vec<u8>>)>, Option<Cursor>), StoreError> {
+    const PART: i64 = 500;
+    let page = page(conn, filter, start, PART)?;
+    let mut raws: HashMap<String, Vec<u8>> = HashMap::new();
+    if with_raw {
+        raws = submission_contents::table
+            .filter(
+                submission_contents::submission_id
+                    .eq_any(page.rows.iter().map(|row| row.id.as_str())),
+            )
+            .select((submission_contents::submission_id, submission_contents::raw))
+            .load::<(String, Vec<u8>)>(conn)?
+            .into_iter()
+            .collect();
+    }
+    let rows = page
+        .rows
+        .into_iter()
+        .map(|row| {
+            let raw = raws.remove(row.id.as_str()).filter(|raw| !raw.is_empty());
+            (row, raw)
+        })
+        .collect();
+    Ok((rows, page.older))
 }
 
 /// The submissions of a lead, newest first, at most 200.
@@ -369,12 +621,27 @@ pub fn get(conn: &mut AnyConn, id: &SubmissionId) -> Result<SubmissionDetail, St
 }
 
 impl Submission {
+    /// Its place in a list.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor {
+        Cursor {
+            at: self.submitted_at,
+            id: self.id.as_str().to_owned(),
+        }
+    }
+
+    /// Whether somebody set it aside, and nothing came of it since.
+    #[must_use]
+    pub fn is_ignored(&self) -> bool {
+        self.ignored_at.is_some() && needs_attention(self.matching_status, None, false)
+    }
+
     /// Whether somebody may ask to process it again: it failed, or nothing came of it.
     #[must_use]
-    pub const fn is_retryable(&self) -> bool {
-        matches!(self.processing_state, ProcessingState::ProcessingFailed)
-            || (matches!(self.matching_status, MatchingStatus::MatchFailed)
-                && !matches!(self.reason, Some(SubmissionReason::DeletedByMember)))
+    pub fn is_retryable(&self) -> bool {
+        needs_attention(self.matching_status, None, false)
+            && self.ignored_at.is_none()
+            && self.reason != Some(SubmissionReason::DeletedByMember)
     }
 }
 
@@ -390,20 +657,22 @@ pub fn retry(conn: &mut AnyConn, id: &SubmissionId) -> Result<(), StoreError> {
                 .to_owned(),
         ));
     }
-    diesel::update(submissions::table.filter(submissions::id.eq(id.as_str())))
-        .set((
-            submissions::matching_status.eq(MatchingStatus::PendingLeadMatching.as_str()),
-            submissions::processing_state.eq(ProcessingState::Unprocessed.as_str()),
-            submissions::reason.eq(None::<String>),
-            submissions::reason_detail.eq(None::<String>),
-            // The tries that the sync makes by itself begin anew.
-            submissions::attempts.eq(0),
-        ))
-        .execute(conn)?;
+    super::submission_acts::reopen(conn, std::slice::from_ref(id))?;
+    make_due(conn, std::slice::from_ref(&submission.account.0))
+}
+
+/// Makes these accounts due now, as far as they are switched on.
+///
+/// # Errors
+/// As any query.
+pub fn make_due(conn: &mut AnyConn, accounts: &[AccountId]) -> Result<(), StoreError> {
+    if accounts.is_empty() {
+        return Ok(());
+    }
     let due = database_now(conn)?.naive_utc();
     diesel::update(
         linkedin_accounts::table
-            .filter(linkedin_accounts::id.eq(submission.account.0.as_str()))
+            .filter(linkedin_accounts::id.eq_any(accounts.iter().map(AccountId::as_str)))
             .filter(linkedin_accounts::is_sync_enabled.eq(true)),
     )
     .set((

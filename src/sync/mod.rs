@@ -5,9 +5,10 @@
 //! moves when LinkedIn's shapes change); [`process`] maps, matches and saves a batch in one transaction with its cursor.
 //! [`authorized`] calls LinkedIn with a profile's token and knows what a 401 or a daily limit means; [`connect`] is the
 //! connect flow that the pages use; [`app_check`] asks whether LinkedIn knows the portal; [`call_counts`] counts; [`reset`] starts
-//! everything over; [`preview`] tells what a change of the rules would do; [`lead_imports`] works
-//! on imports of leads.
+//! everything over; [`preview`] tells what a change of the rules would do; [`lead_imports`] works on imports of leads; [`acts`]
+//! carries out what people decide about submissions.
 
+pub mod acts;
 pub mod app_check;
 pub mod authorized;
 pub mod call_counts;

@@ -37,6 +37,7 @@ mod settings_pages;
 mod setup;
 mod sign_in;
 mod start;
+mod submission_acts;
 mod submissions;
 mod sync_status;
 mod users;

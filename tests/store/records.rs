@@ -429,7 +429,7 @@ fn submissions_are_filtered_and_read_back_whole() {
             vec!["Ada Lovelace"],
         ),
     ] {
-        let (page, count) = submissions::list(conn, &filter, &PageStart::Newest).unwrap();
+        let (page, count) = submissions::list(conn, &filter, &PageStart::Newest, 50).unwrap();
         assert_eq!(
             page.rows
                 .iter()

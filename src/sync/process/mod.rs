@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use super::intake::Response;
 use crate::domain::field_mapping::VersionMapping;
 use crate::domain::form::FormVersion;
-use crate::domain::ids::{AccountId, CampaignId, FormId};
+use crate::domain::ids::{AccountId, CampaignId, FormId, LeadId, UserId};
 use crate::store::leases::RunCounts;
 use crate::store::{self, AnyConn, StoreError};
 use readiness::Readiness;
@@ -38,6 +38,24 @@ pub struct Batch {
     pub retries: bool,
     /// Store the responses without deciding about them, for this reason: deciding about one of them failed before.
     pub parks: Option<String>,
+    /// What a person decided about all of them, in place of the matching strategy.
+    pub wish: Option<Wish>,
+}
+
+/// What a person decided.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// Who.
+    pub user_id: UserId,
+    /// The lead that the submissions belong to; `None` when each is a lead of its own.
+    pub lead_id: Option<LeadId>,
+}
+
+impl Batch {
+    /// The lead that a person chose.
+    fn chosen(&self) -> Option<&LeadId> {
+        self.wish.as_ref()?.lead_id.as_ref()
+    }
 }
 
 /// Decides and saves. `responses` may hold known ones and repeats; they change nothing.
@@ -85,10 +103,11 @@ pub fn run(
     let inputs = ready
         .iter()
         .filter_map(|(item, readiness)| match readiness {
-            Readiness::Ready(mapped) => Some((&mapped.input, lead_of(item))),
+            Readiness::Ready(mapped) => Some((&mapped.input, lead_of(item).or(batch.chosen()))),
             Readiness::Settled { .. } => None,
         });
     let mut working = WorkingSet::load(conn, inputs, rules.strategy.as_ref())?;
+    working.user_id = batch.wish.as_ref().map(|wish| wish.user_id.clone());
     let mut decided = Vec::with_capacity(ready.len());
     for (item, readiness) in ready {
         decided.push(places.settle(item, readiness, &rules, &mut working, &mut counts));

@@ -116,6 +116,9 @@ impl Places<'_> {
             mapped,
             input,
         });
+        if self.batch.wish.is_some() {
+            return Readiness::Ready(mapped);
+        }
         if let Some(decision) = Decision::for_test_lead(content.is_test, &rules.settings) {
             return Readiness::Settled {
                 mapped: Some(mapped),

@@ -10,7 +10,7 @@ use super::working_set::WorkingSet;
 use crate::domain::field_mapping::MappedSubmission;
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{Lead, LeadStatus, Provenance, apply, display_name, topic};
-use crate::domain::matching::{Action, decide};
+use crate::domain::matching::{Action, decide, PersonsChoice, decide_by_person};
 use crate::domain::submission::{
     MatchingStatus, ProcessingState, SubmissionReason, SubmissionStamp,
 };
@@ -76,7 +76,15 @@ impl Places<'_> {
         let stamp = mapped.submission.stamp();
         let already = lead_of(item).filter(|lead| working.has(lead)).cloned();
         let candidates = working.candidates(&mapped.input);
-        let mut decision = decide(&mapped.input, &candidates, &rules.settings, already.clone());
+        let (input, settings) = (&mapped.input, &rules.settings);
+        let mut decision = match &self.batch.wish {
+            None => decide(input, &candidates, settings, already.clone()),
+            Some(_) => {
+                let lead = self.batch.chosen().and_then(|id| working.candidate(id));
+                let choice = lead.map_or(PersonsChoice::NewLead, PersonsChoice::Lead);
+                decide_by_person(&choice, input, &candidates, settings, already.clone())
+            }
+        };
         if let (Some(_), Some(known)) = (&already, &item.known) {
             // Doing a submission again is no new outcome: its first one stays on the books.
             decision.status = match known.matching_status {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::domain::ids::{LeadId, SubmissionId};
+use crate::domain::ids::{LeadId, SubmissionId, UserId};
 use crate::domain::lead::{FieldChange, FieldKey, Lead};
 use crate::domain::matching::{Candidate, Candidates, MatchInput, MatchingStrategy};
 use crate::store::intake::LeadChange;
@@ -25,6 +25,8 @@ pub(super) struct WorkingSet {
     keys: HashMap<LeadId, LeadKeys>,
     dirty: BTreeSet<LeadId>,
     changes: Vec<LeadChange>,
+    /// The person who decided, for the timelines.
+    pub(super) user_id: Option<UserId>,
 }
 
 /// The stored keys of an input, field by field, and the joined one when every field has an answer.
@@ -93,6 +95,15 @@ impl WorkingSet {
 
     pub(super) fn get(&self, id: &LeadId) -> Option<&Lead> {
         self.leads.get(id)
+    }
+
+    /// A lead as matching sees it.
+    pub(super) fn candidate(&self, id: &LeadId) -> Option<Candidate> {
+        self.leads.get(id).map(|lead| Candidate {
+            lead_id: lead.id.clone(),
+            status: lead.status,
+            updated_at: lead.updated_at,
+        })
     }
 
     /// The leads that resemble an input now.
@@ -212,7 +223,7 @@ impl WorkingSet {
             id: Uuid::now_v7().hyphenated().to_string(),
             lead_id: lead.clone(),
             submission_id: Some(submission.clone()),
-            user_id: None,
+            user_id: self.user_id.clone(),
             kind,
             changes: serde_json::to_string(changes).unwrap_or_else(|_| "[]".to_owned()),
             created_at: now,

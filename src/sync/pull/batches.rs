@@ -48,6 +48,7 @@ impl Puller {
             now: self.ctx.clock.now(),
             retries: false,
             parks: None,
+            wish: None,
         }
     }
 

@@ -1,162 +1,46 @@
-//! Form submissions: the filtered list, one with every answer and the decision, and trying again.
+//! One form submission in parts: summary, answers, decision, timeline, raw; with its neighbours inside the filter.
 
 use std::collections::HashMap;
 
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use askama::Template;
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::form::NoFields;
-use super::keyset::{FilterDay, KeysetPager, start};
-use super::{Answer, Flash, Form, Path, Portal, Query, Shell};
+use super::{PATH, SubmissionsQuery};
 use crate::domain::access::Permission;
 use crate::domain::field_mapping::MappingOutcome;
 use crate::domain::form::{FormVersion, QuestionKind};
-use crate::domain::ids::{AccountId, FormId, LeadId, SubmissionId};
+use crate::domain::ids::{LeadId, SubmissionId};
 use crate::domain::matching::Action;
 use crate::domain::submission::{
-    Answer as FormAnswer, AnswerValue, ConsentResponse, MatchingStatus, ProcessingState,
+    ActKind, Answer as FormAnswer, AnswerValue, ConsentResponse, SubmissionReason,
 };
-use crate::store::audit::{self, Actor};
-use crate::store::paging::Cursor;
-use crate::store::submissions::{self, Submission, SubmissionDetail, SubmissionFilter};
-use crate::store::{StoreError, accounts, forms, leads, users};
+use crate::domain::words::words;
+use crate::store::leads::JournalEntry;
+use crate::store::submission_acts::{self, Act};
+use crate::store::submissions::{self, Submission, SubmissionDetail};
+use crate::store::{StoreError, leads, submission_undo, users};
 use crate::sync::decision::DecisionRecord;
 use crate::sync::intake::{Place, Response};
+use crate::web::{Answer, Path, Portal, Query, Shell};
 
-#[derive(Template)]
-#[template(path = "submissions/index.html")]
-struct SubmissionsIndex {
-    shell: Shell,
-    submissions: Vec<Submission>,
-    pager: KeysetPager,
-    search: String,
-    account: String,
-    form: String,
-    status: &'static str,
-    state: &'static str,
-    test: &'static str,
-    from: String,
-    to: String,
-    accounts: Vec<(String, String)>,
-    forms: Vec<(String, String)>,
+words! {
+    /// A part of the page, with an address of its own.
+    pub enum Part {
+        Summary = "summary" => "Summary",
+        Answers = "answers" => "Answers",
+        Decision = "decision" => "Decision",
+        Timeline = "timeline" => "Timeline",
+        Raw = "raw" => "Raw",
+    }
 }
 
-/// Whether test leads are shown.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TestChoice {
-    /// Only test leads.
-    Yes,
-    /// Only real ones.
-    No,
-}
-
-/// The filter of the list and the place in it.
+/// Which part of the page is shown; the filter stands beside it in the address.
 #[derive(Debug, Default, Deserialize)]
-pub struct SubmissionsQuery {
-    q: Option<String>,
-    account: Option<AccountId>,
-    form: Option<FormId>,
-    status: Option<MatchingStatus>,
-    state: Option<ProcessingState>,
-    test: Option<TestChoice>,
-    from: Option<FilterDay>,
-    to: Option<FilterDay>,
-    after: Option<Cursor>,
-    before: Option<Cursor>,
-}
-
-/// GET /form-submissions
-///
-/// # Errors
-/// As the database.
-pub async fn index(
-    portal: Data<Portal>,
-    shell: Shell,
-    Query(query): Query<SubmissionsQuery>,
-) -> Answer {
-    let place = start(query.after, query.before);
-    let zone = shell.time_zone();
-    let day = |day: Option<FilterDay>| {
-        day.map(|FilterDay(day)| day.to_string())
-            .unwrap_or_default()
-    };
-    let test = match query.test {
-        None => "",
-        Some(TestChoice::Yes) => "yes",
-        Some(TestChoice::No) => "no",
-    };
-    let (from, to) = (day(query.from), day(query.to));
-    let filter = SubmissionFilter {
-        search: query.q,
-        account_id: query.account,
-        form_id: query.form,
-        matching_status: query.status,
-        processing_state: query.state,
-        is_test: query.test.map(|choice| matches!(choice, TestChoice::Yes)),
-        from: query.from.map(|FilterDay(day)| zone.start_of_day(day)),
-        // The day itself is still in it.
-        until: query
-            .to
-            .and_then(|FilterDay(day)| day.succ_opt())
-            .map(|next| zone.start_of_day(next)),
-    };
-    let search = filter.search.clone().unwrap_or_default();
-    let account = filter
-        .account_id
-        .as_ref()
-        .map(ToString::to_string)
-        .unwrap_or_default();
-    let form = filter
-        .form_id
-        .as_ref()
-        .map(ToString::to_string)
-        .unwrap_or_default();
-    let status = filter.matching_status.map_or("", MatchingStatus::as_str);
-    let state = filter.processing_state.map_or("", ProcessingState::as_str);
-    let mut pager = KeysetPager::new(
-        "/form-submissions",
-        &[
-            ("q", search.trim()),
-            ("account", &account),
-            ("form", &form),
-            ("status", status),
-            ("state", state),
-            ("test", test),
-            ("from", &from),
-            ("to", &to),
-        ],
-        &place,
-    );
-    let ((page, count), accounts, forms) = portal
-        .store
-        .read(move |conn| {
-            Ok::<_, StoreError>((
-                submissions::list(conn, &filter, &place)?,
-                accounts::names(conn)?,
-                forms::names(conn)?,
-            ))
-        })
-        .await?;
-    pager.count = Some(count);
-    let page = SubmissionsIndex {
-        submissions: pager.take(page),
-        shell,
-        pager,
-        search,
-        account,
-        form,
-        status,
-        state,
-        test,
-        from,
-        to,
-        accounts,
-        forms,
-    };
-    page.shell.render(StatusCode::OK, &page)
+pub struct PartQuery {
+    part: Option<Part>,
 }
 
 /// One question with what was answered, in the version that was answered.
@@ -170,7 +54,7 @@ struct AnsweredQuestion {
 }
 
 /// What was said to a question.
-enum Said {
+pub(super) enum Said {
     /// Typed.
     Text(String),
     /// Chosen, by the options' texts in that version.
@@ -210,10 +94,36 @@ struct DecisionView {
     action: &'static str,
 }
 
+/// An act of a person, and whether it can be undone.
+struct ActView {
+    act: Act,
+    lead_name: Option<String>,
+    /// `None` when nobody would want to undo it; `Err` says why it cannot be.
+    undo: Option<Result<(), &'static str>>,
+}
+
+/// Something that happened to the submission.
+enum Happened {
+    /// It came in.
+    Received,
+    /// LinkedIn sent other content under the same id; so often.
+    Revised(i64),
+    /// It was decided, after so many tries.
+    Decided(i64, Option<SubmissionReason>),
+    /// It changed a lead.
+    Lead(JournalEntry),
+    /// Somebody did something.
+    Act(Box<ActView>),
+}
+
 #[derive(Template)]
 #[template(path = "submissions/show.html")]
 struct SubmissionsShow {
     shell: Shell,
+    query: SubmissionsQuery,
+    part: Part,
+    newer: Option<SubmissionId>,
+    older: Option<SubmissionId>,
     submission: Submission,
     version: Option<FormVersion>,
     /// `None` when the response cannot be read or was erased.
@@ -222,10 +132,64 @@ struct SubmissionsShow {
     decision: Option<DecisionView>,
     raw: Option<String>,
     lead_name: Option<String>,
-    can_retry: bool,
+    /// Newest first.
+    timeline: Vec<(DateTime<Utc>, Happened)>,
+    can_act: bool,
 }
 
-fn said(value: Option<&AnswerValue>, kind: Option<&QuestionKind>) -> Said {
+impl SubmissionsShow {
+    /// This page with another part.
+    fn part_path(&self, part: &str) -> String {
+        let word = if part == Part::Summary.as_str() {
+            ""
+        } else {
+            part
+        };
+        self.query
+            .link(&format!("{PATH}/{}", self.submission.id), &[("part", word)])
+    }
+
+    /// Another submission with the same part.
+    fn beside(&self, id: &SubmissionId) -> String {
+        let word = if self.part == Part::Summary {
+            ""
+        } else {
+            self.part.as_str()
+        };
+        self.query.link(&format!("{PATH}/{id}"), &[("part", word)])
+    }
+
+    /// The leads to choose from.
+    fn candidates_path(&self) -> String {
+        self.query
+            .link(&format!("{PATH}/{}/candidates", self.submission.id), &[])
+    }
+
+    /// The newest act, when it can be undone.
+    fn undoable(&self) -> Option<&Act> {
+        self.timeline
+            .iter()
+            .find_map(|(_, happened)| match happened {
+                Happened::Act(view) if matches!(view.undo, Some(Ok(()))) => Some(&view.act),
+                _ => None,
+            })
+    }
+}
+
+/// The answers and consents in LinkedIn's bytes; `None` when they cannot be read.
+pub(super) fn answers_of(
+    submission: &Submission,
+    raw: Vec<u8>,
+) -> Option<(Vec<FormAnswer>, Vec<ConsentResponse>)> {
+    let place = Place {
+        lead_type: submission.lead_type,
+        is_test: submission.is_test,
+        until: submission.submitted_at,
+    };
+    Response::reread(raw, place).ok()?.content().answers.ok()
+}
+
+pub(super) fn said(value: Option<&AnswerValue>, kind: Option<&QuestionKind>) -> Said {
     match value {
         None | Some(AnswerValue::Blank) => Said::Nothing,
         Some(AnswerValue::Text(text)) => Said::Text(text.clone()),
@@ -338,7 +302,7 @@ fn consents(version: Option<&FormVersion>, responses: &[ConsentResponse]) -> Vec
 }
 
 /// The leads that a decision names.
-fn named_in(record: &DecisionRecord) -> Vec<LeadId> {
+pub(super) fn named_in(record: &DecisionRecord) -> Vec<LeadId> {
     let mut ids: Vec<LeadId> = record
         .compared
         .iter()
@@ -393,15 +357,100 @@ fn view(
     }
 }
 
+/// What an entry of a lead's journal means for the submission.
+fn lead_entry(kind: &str) -> &'static str {
+    match kind {
+        "created" => "Made a lead",
+        "updated" => "Updated a lead",
+        "reopened" => "Reopened and updated a lead",
+        "attached" => "Was attached to a lead",
+        _ => "Changed a lead",
+    }
+}
+
+/// What happened, newest first.
+fn timeline(
+    submission: &Submission,
+    journal: Vec<JournalEntry>,
+    acts: Vec<ActView>,
+) -> Vec<(DateTime<Utc>, Happened)> {
+    let mut all: Vec<(DateTime<Utc>, u8, Happened)> =
+        vec![(submission.received_at, 0, Happened::Received)];
+    if submission.revision > 1 {
+        all.push((
+            submission.received_at,
+            1,
+            Happened::Revised(submission.revision - 1),
+        ));
+    }
+    if let Some(at) = submission.processed_at {
+        all.push((
+            at,
+            2,
+            Happened::Decided(submission.attempts, submission.reason),
+        ));
+    }
+    all.extend(
+        journal
+            .into_iter()
+            .filter(|entry| entry.submission_id.as_ref() == Some(&submission.id))
+            .map(|entry| (entry.created_at, 3, Happened::Lead(entry))),
+    );
+    all.extend(
+        acts.into_iter()
+            .map(|view| (view.act.created_at, 4, Happened::Act(Box::new(view)))),
+    );
+    all.sort_by(|(a, a_rank, _), (b, b_rank, _)| (b, b_rank).cmp(&(a, a_rank)));
+    all.into_iter().map(|(at, _, what)| (at, what)).collect()
+}
+
+fn acts_of(
+    conn: &mut crate::store::AnyConn,
+    id: &SubmissionId,
+) -> Result<Vec<ActView>, StoreError> {
+    let acts = submission_acts::of_submission(conn, id)?;
+    let ids: Vec<LeadId> = acts
+        .iter()
+        .filter_map(|act| act.lead.as_ref().map(|(lead, _)| lead.clone()))
+        .collect();
+    let names = leads::display_names(conn, &ids)?;
+    acts.into_iter()
+        .map(|act| {
+            let undo = match act.kind {
+                ActKind::Linked | ActKind::TurnedIntoLead if act.undone_at.is_none() => {
+                    Some(submission_undo::why_not(conn, &act)?.map_or(Ok(()), Err))
+                }
+                _ => None,
+            };
+            Ok(ActView {
+                lead_name: act
+                    .lead
+                    .as_ref()
+                    .and_then(|(lead, _)| names.get(lead).cloned()),
+                undo,
+                act,
+            })
+        })
+        .collect()
+}
+
 /// GET /form-submissions/{id}
 ///
 /// # Errors
 /// `NotFound`, or as the database.
-pub async fn show(portal: Data<Portal>, shell: Shell, Path(id): Path<SubmissionId>) -> Answer {
-    let (detail, record, names, owner, lead_name) = portal
+pub async fn show(
+    portal: Data<Portal>,
+    shell: Shell,
+    Path(id): Path<SubmissionId>,
+    Query(query): Query<SubmissionsQuery>,
+    Query(part): Query<PartQuery>,
+) -> Answer {
+    let filter = query.filter(shell.time_zone());
+    let (detail, record, names, owner, beside, timeline) = portal
         .store
         .read(move |conn| {
             let detail = submissions::get(conn, &id)?;
+            let beside = submissions::neighbours(conn, &filter, &detail.submission.cursor())?;
             // A record of another version of the portal that cannot be read any more is left out, not a failure.
             let record: Option<DecisionRecord> = detail
                 .decision
@@ -414,12 +463,12 @@ pub async fn show(portal: Data<Portal>, shell: Shell, Path(id): Path<SubmissionI
                 Some(owner) => users::find(conn, &owner.id)?.map(|user| user.name),
                 None => None,
             };
-            let lead_name = detail
-                .submission
-                .lead_id
-                .as_ref()
-                .and_then(|id| names.get(id).cloned());
-            Ok::<_, StoreError>((detail, record, names, owner, lead_name))
+            let journal = match &detail.submission.lead_id {
+                Some(lead) => leads::journal(conn, lead)?,
+                None => Vec::new(),
+            };
+            let timeline = timeline(&detail.submission, journal, acts_of(conn, &id)?);
+            Ok::<_, StoreError>((detail, record, names, owner, beside, timeline))
         })
         .await?;
     let SubmissionDetail {
@@ -428,17 +477,10 @@ pub async fn show(portal: Data<Portal>, shell: Shell, Path(id): Path<SubmissionI
         version,
         ..
     } = detail;
-    let place = Place {
-        lead_type: submission.lead_type,
-        is_test: submission.is_test,
-        until: submission.submitted_at,
-    };
-    let said = raw
-        .clone()
-        .and_then(|raw| Response::reread(raw, place).ok())
-        .and_then(|response| response.content().answers.ok());
+    let said = raw.clone().and_then(|raw| answers_of(&submission, raw));
     let page = SubmissionsShow {
-        can_retry: submission.is_retryable() && shell.can(Permission::EditLeads),
+        can_act: shell.can(Permission::EditLeads),
+        part: part.part.unwrap_or(Part::Summary),
         answers: said
             .as_ref()
             .map(|(answers, _)| answered(version.as_ref(), answers, record.as_ref())),
@@ -448,45 +490,17 @@ pub async fn show(portal: Data<Portal>, shell: Shell, Path(id): Path<SubmissionI
             .unwrap_or_default(),
         decision: record.map(|record| view(record, &names, owner)),
         raw: raw.map(|raw| String::from_utf8_lossy(&raw).into_owned()),
+        lead_name: submission
+            .lead_id
+            .as_ref()
+            .and_then(|id| names.get(id).cloned()),
+        newer: beside.0,
+        older: beside.1,
         shell,
+        query,
         submission,
         version,
-        lead_name,
+        timeline,
     };
     page.shell.render(StatusCode::OK, &page)
-}
-
-/// POST /form-submissions/{id}/retries: puts it back to be matched, and wakes the sync.
-///
-/// # Errors
-/// `NotFound`, `Rule` when it did not fail, or as the database.
-pub async fn retry(
-    portal: Data<Portal>,
-    shell: Shell,
-    actor: Actor,
-    Path(id): Path<SubmissionId>,
-    Form(_): Form<NoFields>,
-) -> Answer {
-    let (now, path) = (portal.clock.now(), format!("/form-submissions/{id}"));
-    portal
-        .store
-        .write(move |tx| {
-            submissions::retry(tx, &id)?;
-            let object = ("form_submission", id.as_str(), "Form submission");
-            audit::record(
-                tx,
-                now,
-                &actor,
-                "form_submission.retried",
-                object,
-                None,
-                None,
-            )
-        })
-        .await?;
-    portal.wake.notify_one();
-    let flash = Flash::success(
-        "The submission is being matched again. Load this page again in a few seconds.",
-    );
-    Ok(shell.redirect(path).flash(flash))
 }
