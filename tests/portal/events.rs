@@ -160,13 +160,13 @@ async fn only_so_many_may_listen_and_the_process_does_not_wait_for_them() {
     }
     assert_eq!(listen(&portal, &browser).await.status(), 503);
     let last = open.pop().unwrap();
-    let ends = tokio::spawn(read_until(last, None));
     drop(open);
     // Those who went away make room.
     eventually("there is room", Duration::from_secs(40), || async {
         listen(&portal, &browser).await.status() == 200
     })
     .await;
+    let ends = tokio::spawn(read_until(last, None));
     portal.portal.events.close();
     assert!(ends.await.unwrap().1);
     assert_eq!(listen(&portal, &browser).await.status(), 503);

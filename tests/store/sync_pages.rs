@@ -39,13 +39,14 @@ fn calls_of_a_day_add_up_and_old_days_are_forgotten() {
         refused,
     };
     let yesterday = today.pred_opt().unwrap();
+    let deleted: ProfileId = new();
     for _ in 0..2 {
         api_calls::add(
             conn,
             &[
                 calls(yesterday, "leadForms", &profile, 1, 0),
                 calls(today, "leadFormResponses", &profile, 5, 1),
-                calls(today, "leadForms", &new(), 2, 0),
+                calls(today, "leadForms", &deleted, 2, 0),
             ],
         )
         .unwrap();
