@@ -181,13 +181,16 @@ impl LeadType {
     }
 }
 
+/// LinkedIn's clock as its last answer told it, and when that was.
+type LastDate = Arc<Mutex<Option<(DateTime<Utc>, Instant)>>>;
+
 /// The client of the REST API. Cheap to clone; clones share the connections.
 #[derive(Debug, Clone)]
 pub struct LinkedInClient {
     endpoints: LinkedInEndpoints,
     http: reqwest::Client,
     /// LinkedIn's latest `Date`, and the moment at which it came.
-    last_date: Arc<Mutex<Option<(DateTime<Utc>, Instant)>>>,
+    last_date: LastDate,
 }
 
 impl LinkedInClient {

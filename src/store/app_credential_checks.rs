@@ -76,7 +76,7 @@ pub fn save(
         checks::checked_at.eq(check.checked_at.naive_utc()),
     );
     each!(conn, |c| diesel::insert_into(checks::table)
-        .values((checks::client_id.eq(client_id), values.clone()))
+        .values((checks::client_id.eq(client_id), values))
         .on_conflict(checks::client_id)
         .do_update()
         .set(values)

@@ -99,7 +99,7 @@ fn a_change_of_many_leaves_closed_leads_alone_and_notes_each_change() {
         closed: 25,
     };
     assert_eq!(lead_bulk::preview(conn, &ids, &edit).unwrap(), wanted);
-    let mut apply = |conn: &mut AnyConn, edit: &BulkEdit| {
+    let apply = |conn: &mut AnyConn, edit: &BulkEdit| {
         let new_id = || uuid::Uuid::now_v7().to_string();
         lead_bulk::apply(conn, &ids, edit, &fresh, new_id, day())
     };

@@ -28,7 +28,7 @@ fn submission_names(conn: &mut AnyConn, typed: &str) -> Vec<String> {
         search: Some(typed.to_owned()),
         ..SubmissionFilter::default()
     };
-    let (page, _) = submissions::list(conn, &filter, &PageStart::Newest).unwrap();
+    let (page, _) = submissions::list(conn, &filter, &PageStart::Newest, 50).unwrap();
     page.rows.into_iter().map(|one| one.name).collect()
 }
 

@@ -10,7 +10,7 @@ use super::working_set::WorkingSet;
 use crate::domain::field_mapping::MappedSubmission;
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{Lead, LeadStatus, Provenance, apply, display_name, topic};
-use crate::domain::matching::{Action, decide, PersonsChoice, decide_by_person};
+use crate::domain::matching::{Action, PersonsChoice, decide, decide_by_person};
 use crate::domain::submission::{
     MatchingStatus, ProcessingState, SubmissionReason, SubmissionStamp,
 };

@@ -98,12 +98,17 @@ impl LeadsShow {
 
     /// The label of a field in the journal.
     fn change_label(&self, word: &str) -> String {
-        match word {
-            "status" => "Status".to_owned(),
-            "owner" => "Owner".to_owned(),
-            "topic" => "Topic".to_owned(),
-            word => self.fields.label_of_word(word),
-        }
+        change_label(&self.fields, word)
+    }
+}
+
+/// The label of a field in a lead's journal.
+pub fn change_label(fields: &LeadFields, word: &str) -> String {
+    match word {
+        "status" => "Status".to_owned(),
+        "owner" => "Owner".to_owned(),
+        "topic" => "Topic".to_owned(),
+        word => fields.label_of_word(word),
     }
 }
 

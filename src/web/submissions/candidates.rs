@@ -13,10 +13,11 @@ use crate::domain::field_mapping::MappedSubmission;
 use crate::domain::ids::{LeadId, SubmissionId};
 use crate::domain::lead::{FieldKey, Lead};
 use crate::domain::submission::SubmissionStamp;
+use crate::store::lead_lists::{self, LeadOrder};
 use crate::store::leads::LeadFilter;
 use crate::store::paging::PageStart;
 use crate::store::submissions::{self, Submission};
-use crate::store::{StoreError, lead_rows, leads, users};
+use crate::store::{StoreError, lead_rows, users};
 use crate::sync::acts;
 use crate::sync::decision::DecisionRecord;
 use crate::web::{Answer, Path, Portal, Query, Shell};
@@ -143,8 +144,14 @@ pub async fn candidates(
                     search: Some(words),
                     ..LeadFilter::default()
                 };
-                let (page, _) = leads::list(conn, &filter, &PageStart::Newest)?;
-                ids = page.rows.into_iter().map(|lead| lead.id).collect();
+                let found = lead_lists::page(
+                    conn,
+                    &filter,
+                    LeadOrder::Latest,
+                    &PageStart::Newest,
+                    i64::try_from(MOST).unwrap_or(i64::MAX),
+                )?;
+                ids = found.rows.into_iter().map(|lead| lead.id).collect();
             }
             let mut seen = BTreeSet::new();
             ids.retain(|id| seen.insert(id.clone()));

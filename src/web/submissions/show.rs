@@ -13,6 +13,7 @@ use crate::domain::access::Permission;
 use crate::domain::field_mapping::MappingOutcome;
 use crate::domain::form::{FormVersion, QuestionKind};
 use crate::domain::ids::{LeadId, SubmissionId};
+use crate::domain::lead::LeadFields;
 use crate::domain::matching::Action;
 use crate::domain::submission::{
     ActKind, Answer as FormAnswer, AnswerValue, ConsentResponse, SubmissionReason,
@@ -21,9 +22,10 @@ use crate::domain::words::words;
 use crate::store::leads::JournalEntry;
 use crate::store::submission_acts::{self, Act};
 use crate::store::submissions::{self, Submission, SubmissionDetail};
-use crate::store::{StoreError, leads, submission_undo, users};
+use crate::store::{StoreError, custom_fields, leads, submission_undo, users};
 use crate::sync::decision::DecisionRecord;
 use crate::sync::intake::{Place, Response};
+use crate::web::leads::show::change_label;
 use crate::web::{Answer, Path, Portal, Query, Shell};
 
 words! {
@@ -135,9 +137,15 @@ struct SubmissionsShow {
     /// Newest first.
     timeline: Vec<(DateTime<Utc>, Happened)>,
     can_act: bool,
+    fields: LeadFields,
 }
 
 impl SubmissionsShow {
+    /// The label of a field in the journal of the lead.
+    fn change_label(&self, word: &str) -> String {
+        change_label(&self.fields, word)
+    }
+
     /// This page with another part.
     fn part_path(&self, part: &str) -> String {
         let word = if part == Part::Summary.as_str() {
@@ -446,7 +454,7 @@ pub async fn show(
     Query(part): Query<PartQuery>,
 ) -> Answer {
     let filter = query.filter(shell.time_zone());
-    let (detail, record, names, owner, beside, timeline) = portal
+    let (detail, record, names, owner, beside, timeline, fields) = portal
         .store
         .read(move |conn| {
             let detail = submissions::get(conn, &id)?;
@@ -468,7 +476,8 @@ pub async fn show(
                 None => Vec::new(),
             };
             let timeline = timeline(&detail.submission, journal, acts_of(conn, &id)?);
-            Ok::<_, StoreError>((detail, record, names, owner, beside, timeline))
+            let fields = custom_fields::fields(conn)?;
+            Ok::<_, StoreError>((detail, record, names, owner, beside, timeline, fields))
         })
         .await?;
     let SubmissionDetail {
@@ -480,6 +489,7 @@ pub async fn show(
     let said = raw.clone().and_then(|raw| answers_of(&submission, raw));
     let page = SubmissionsShow {
         can_act: shell.can(Permission::EditLeads),
+        fields,
         part: part.part.unwrap_or(Part::Summary),
         answers: said
             .as_ref()
