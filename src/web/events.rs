@@ -60,8 +60,8 @@ pub struct Events(Arc<Inner>);
 /// What is at work, as it stands on the page and in the event alike.
 #[derive(Template)]
 #[template(path = "sync_status/progress.html")]
-pub(super) struct Progress<'a> {
-    pub(super) activity: &'a Activity,
+struct Progress<'a> {
+    activity: &'a Activity,
 }
 
 /// What the last look found.

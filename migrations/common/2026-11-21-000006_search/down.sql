@@ -1,4 +1,3 @@
-DROP INDEX form_submissions_campaign_id;
 DROP INDEX form_submissions_unsearched;
 DROP INDEX lead_origins_unsearched;
 ALTER TABLE form_submissions DROP COLUMN search_words;

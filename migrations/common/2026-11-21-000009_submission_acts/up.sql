@@ -4,6 +4,7 @@ ALTER TABLE form_submissions ADD COLUMN ignored_by TEXT;
 ALTER TABLE form_submissions ADD COLUMN ignored_reason TEXT;
 CREATE INDEX form_submissions_attention ON form_submissions (submitted_at, id) WHERE matching_status IN ('match_failed', 'lead_creation_failed', 'lead_update_failed') AND ignored_at IS NULL;
 CREATE INDEX form_submissions_ignored ON form_submissions (submitted_at, id) WHERE ignored_at IS NOT NULL;
+-- The totals of campaigns are counted from it, too.
 CREATE INDEX form_submissions_campaign_id ON form_submissions (campaign_id, submitted_at);
 CREATE INDEX form_submissions_form_version_id ON form_submissions (form_version_id, submitted_at);
 

@@ -11,7 +11,6 @@ use actix_web::web::Data;
 use askama::Template;
 use chrono::{DateTime, Utc};
 
-use super::events::Progress;
 use super::profiles::warning_of;
 use super::{Answer, Portal, Shell};
 use crate::domain::access::Permission;
@@ -57,14 +56,6 @@ struct SyncStatusIndex {
     profiles: Vec<ProfileRow>,
     accounts: Vec<AccountRow>,
     runs: Vec<SyncRun>,
-}
-
-impl SyncStatusIndex {
-    fn progress(&self) -> Progress<'_> {
-        Progress {
-            activity: &self.activity,
-        }
-    }
 }
 
 /// Runs that the overview shows of the timeline.
