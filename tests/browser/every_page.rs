@@ -18,6 +18,16 @@ const ADMINISTRATOR: &str = "ada@example.com";
 
 /// Which record stands for the variable of a path, by the part of the path before it.
 const RECORDS: &[(&str, &str)] = &[
+    ("/leads/views/", "SELECT id FROM lead_views LIMIT 1"),
+    ("/leads/imports/", "SELECT id FROM lead_imports LIMIT 1"),
+    (
+        "/leads/{id}/notes/",
+        "SELECT lead_id || '/notes/' || id FROM lead_notes LIMIT 1",
+    ),
+    (
+        "/settings/custom-fields/",
+        "SELECT name FROM custom_fields LIMIT 1",
+    ),
     (
         "/leads/",
         // Several submissions, so that there is much to see.
@@ -63,19 +73,20 @@ fn tools() -> PathBuf {
     folder
 }
 
-/// The path with a real record in place of its variable; `None` when there is no such record.
+/// The path with a real record in place of its variables; `None` when there is no such record.
 fn concrete(installation: &Installation, pattern: &str) -> Option<String> {
-    let Some((before, rest)) = pattern.split_once('{') else {
+    let Some((before, rest)) = pattern.rsplit_once('{') else {
         return Some(pattern.to_owned());
     };
     let after = rest.split_once('}').unwrap().1;
-    assert!(!after.contains('{'), "one variable a path: {pattern}");
     let query = RECORDS
         .iter()
         .find(|(prefix, _)| *prefix == before)
         .unwrap_or_else(|| panic!("say in RECORDS which record stands in {pattern}"))
         .1;
     let id = installation.database.texts(query).into_iter().next()?;
+    // With two variables the record tells both, and what stands between them.
+    let before = before.split('{').next().unwrap();
     Some(format!("{before}{id}{after}"))
 }
 
@@ -125,7 +136,32 @@ async fn full_installation() -> Installation {
         "Ada <script>alert(1)</script> \u{202e}rotartsinimdA",
         &[Role::Administrator],
     );
+    // What a synchronization does not bring, with text that would break a careless page.
+    let hostile = "<img src=x onerror=alert(1)> \u{202e}txet \u{1f98a} \"quoted\" & 'so on'";
+    let day = "'2026-03-01 10:00:00', '2026-03-01 10:00:00', 1";
+    installation.database.execute(&format!(
+        "INSERT INTO custom_fields (name, label, kind, choices, is_retired, created_at, updated_at, lock_version) \
+         VALUES ('budget', '{label}', 'choice', '[\"<b>small</b>\",\"large\"]', FALSE, {day})",
+        label = hostile.replace('\'', "''")
+    ));
+    let text = hostile.replace('\'', "''");
+    installation.database.execute(&format!(
+        "INSERT INTO lead_notes (id, lead_id, user_id, body, created_at, updated_at, lock_version) \
+         SELECT '018f2a3c-0000-7000-8000-0000000000a1', lead_id, (SELECT id FROM users WHERE email = '{ADMINISTRATOR}'), '{text}', {day} \
+         FROM lead_origins ORDER BY submission_count DESC, lead_id LIMIT 1"
+    ));
+    installation.database.execute(&format!(
+        "INSERT INTO lead_views (id, user_id, name, name_key, query, is_shared, created_at, updated_at, lock_version) \
+         SELECT '018f2a3c-0000-7000-8000-0000000000a2', id, '{text}', 'view', 'status=new', TRUE, {day} FROM users WHERE email = '{ADMINISTRATOR}'"
+    ));
     installation.serve(false);
+    let visitor = sign_in(&installation).await;
+    let page = visitor.get("/leads/imports/new").await.expect(200);
+    let pasted = format!("First name,E-mail,{hostile}\r\nÉva,eva@import.example,=1+1\r\n");
+    visitor
+        .submit(&page, "Read the file", &[("text", Some(&pasted))])
+        .await
+        .expect(303);
     installation
 }
 

@@ -116,7 +116,7 @@ async fn candidates_stand_side_by_side_and_linking_one_can_be_undone() {
         .expect(200)
         .expect_text("Link to Ada Lovelace");
     others.expect_no_text("Link to Grace");
-    for odd in ["%00", "%F0%9F%A6%8A%E2%80%AE", "<script>", "'%20OR%201=1--"] {
+    for odd in ["%F0%9F%A6%8A%E2%80%AE", "<script>", "'%20OR%201=1--"] {
         browser
             .get(&format!("{path}/candidates?find={odd}"))
             .await

@@ -227,7 +227,7 @@ async fn counts_by_state_chips_and_page_sizes_stand_above_the_list() {
         .expect_text("30 submissions")
         .expect_text("Showing: Needs attention");
     let all = browser
-        .get(&attention.link("Remove the filter"))
+        .get(&attention.link("Remove the filter Showing: Needs attention"))
         .await
         .expect(200)
         .expect_text("31 submissions");
