@@ -121,6 +121,31 @@ pub fn insert(
     Ok(())
 }
 
+/// Makes these the rules, in this order.
+pub(super) fn replace_all(
+    conn: &mut AnyConn,
+    wanted: &[AssignmentRule],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    diesel::delete(assignment_rules::table).execute(conn)?;
+    for rule in wanted {
+        let (kind, key, value) = parts(&rule.condition);
+        diesel::insert_into(assignment_rules::table)
+            .values((
+                assignment_rules::id.eq(rule.id.as_str()),
+                assignment_rules::position.eq(rule.position),
+                assignment_rules::condition_kind.eq(kind),
+                assignment_rules::condition_key.eq(key),
+                assignment_rules::condition_value.eq(value),
+                assignment_rules::owner_id.eq(rule.owner_id.as_str()),
+                assignment_rules::created_at.eq(now.naive_utc()),
+                assignment_rules::updated_at.eq(now.naive_utc()),
+            ))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
 /// What rules can name: (id, name) of accounts, forms and campaigns, by name.
 #[derive(Debug, Clone, Default)]
 pub struct Choices {

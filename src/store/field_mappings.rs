@@ -274,6 +274,42 @@ pub fn delete(conn: &mut AnyConn, id: &MappingId, expected: i64) -> Result<(), S
     check_active_strategy(conn)
 }
 
+/// Makes these the mappings; `check_active_strategy` is the caller's. One that stays as it is is not written.
+pub(super) fn replace_all(
+    conn: &mut AnyConn,
+    wanted: &[FieldMapping],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let known = list(conn)?;
+    let gone: Vec<&str> = known
+        .iter()
+        .filter(|mapping| !wanted.iter().any(|other| other.id == mapping.id))
+        .map(|mapping| mapping.id.as_str())
+        .collect();
+    diesel::delete(field_mappings::table.filter(field_mappings::id.eq_any(gone))).execute(conn)?;
+    for mapping in wanted {
+        match known.iter().find(|other| other.id == mapping.id) {
+            None => insert_unchecked(conn, mapping, now)?,
+            Some(before) if before == mapping => {}
+            Some(_) => {
+                diesel::update(
+                    field_mappings::table.filter(field_mappings::id.eq(mapping.id.as_str())),
+                )
+                .set((
+                    field_mappings::name.eq(&mapping.name),
+                    field_mappings::write_policy.eq(mapping.policy.as_str()),
+                    field_mappings::transforms.eq(transforms_json(mapping)?),
+                    field_mappings::position.eq(mapping.position),
+                    field_mappings::updated_at.eq(now.naive_utc()),
+                    field_mappings::lock_version.eq(field_mappings::lock_version + 1),
+                ))
+                .execute(conn)?;
+            }
+        }
+    }
+    Ok(())
+}
+
 fn check_version(conn: &mut AnyConn, id: &MappingId, expected: i64) -> Result<(), StoreError> {
     let stored: Option<i64> = field_mappings::table
         .filter(field_mappings::id.eq(id.as_str()))
@@ -304,7 +340,7 @@ fn check_duplicate(known: &[FieldMapping], mapping: &FieldMapping) -> Result<(),
 
 /// After a change: every field of the active strategy must still be written by some mapping. The caller's transaction
 /// is undone by the error.
-fn check_active_strategy(conn: &mut AnyConn) -> Result<(), StoreError> {
+pub(super) fn check_active_strategy(conn: &mut AnyConn) -> Result<(), StoreError> {
     let strategy = matching_strategies::active(conn)?;
     let mapped = targets(conn)?;
     let missing = unmapped_fields(&strategy, &mapped);

@@ -303,6 +303,61 @@ pub fn delete(conn: &mut AnyConn, id: &StrategyId) -> Result<MatchingStrategy, S
     Ok(strategy)
 }
 
+/// Makes these the strategies, one of them active, and makes the match keys anew when other fields are compared from now on.
+pub(super) fn replace_all(
+    conn: &mut AnyConn,
+    wanted: &[MatchingStrategy],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let known = list(conn)?;
+    let before = active(conn)?;
+    let gone: Vec<&str> = known
+        .iter()
+        .filter(|strategy| !wanted.iter().any(|other| other.id == strategy.id))
+        .map(|strategy| strategy.id.as_str())
+        .collect();
+    diesel::update(matching_strategies::table.filter(matching_strategies::is_active.eq(true)))
+        .set(matching_strategies::is_active.eq(false))
+        .execute(conn)?;
+    diesel::delete(matching_strategies::table.filter(matching_strategies::id.eq_any(gone)))
+        .execute(conn)?;
+    for strategy in wanted {
+        let Some(stored) = known.iter().find(|other| other.id == strategy.id) else {
+            insert_unchecked(conn, strategy, false, now)?;
+            continue;
+        };
+        if stored == strategy {
+            continue;
+        }
+        let own =
+            matching_strategies::table.filter(matching_strategies::id.eq(strategy.id.as_str()));
+        diesel::update(own)
+            .set(matching_strategies::name.eq(&strategy.name))
+            .execute(conn)?;
+        diesel::delete(
+            matching_strategy_fields::table
+                .filter(matching_strategy_fields::strategy_id.eq(strategy.id.as_str())),
+        )
+        .execute(conn)?;
+        for (position, field) in (0_i64..).zip(&strategy.fields) {
+            insert_field(conn, &strategy.id, field, position)?;
+        }
+        touch(conn, &strategy.id, now)?;
+    }
+    let Some(after) = wanted.iter().find(|strategy| strategy.is_active) else {
+        return Err(StoreError::NotFound("active matching strategy"));
+    };
+    diesel::update(
+        matching_strategies::table.filter(matching_strategies::id.eq(after.id.as_str())),
+    )
+    .set(matching_strategies::is_active.eq(true))
+    .execute(conn)?;
+    if before.fields != after.fields {
+        rebuild_keys(conn, after)?;
+    }
+    Ok(())
+}
+
 fn rebuild_keys(conn: &mut AnyConn, strategy: &MatchingStrategy) -> Result<(), StoreError> {
     lock_leads(conn)?;
     let settings = integration_settings::get(conn)?;

@@ -8,6 +8,7 @@ pub mod assignment_rules;
 pub mod audit;
 pub mod campaigns;
 pub mod columns;
+pub mod configuration;
 mod connection;
 pub mod custom_fields;
 pub mod database;

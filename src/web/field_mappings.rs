@@ -5,7 +5,7 @@ pub mod edit;
 pub mod inbox;
 mod input;
 mod picker;
-mod preview;
+pub(super) mod preview;
 mod steps;
 
 use actix_web::http::StatusCode;

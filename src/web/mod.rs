@@ -23,6 +23,7 @@ mod audit_log;
 pub mod body;
 mod campaigns;
 pub mod charts;
+mod configuration_file;
 mod confirm;
 mod connect;
 pub mod csv_export;

@@ -7,10 +7,10 @@ use actix_web::{HttpResponse, web};
 
 use super::access::{self, Access, Entry, RouteInfo, get, post};
 use super::{
-    WebError, account, accounts, assignment_rules, audit_log, campaigns, connect, custom_fields,
-    dashboard, events, field_mappings, forms, home, integration_configuration, lead_exports,
-    lead_imports, leads, matching_strategies, pauses, profiles, setup, sign_in, submissions,
-    sync_status, system, users,
+    WebError, account, accounts, assignment_rules, audit_log, campaigns, configuration_file,
+    connect, custom_fields, dashboard, events, field_mappings, forms, home,
+    integration_configuration, lead_exports, lead_imports, leads, matching_strategies, pauses,
+    profiles, setup, sign_in, submissions, sync_status, system, users,
 };
 use crate::domain::access::Permission as P;
 
@@ -156,6 +156,11 @@ fn entries() -> Vec<Entry> {
 
         get ("/settings/integration-configuration", Needs(P::ManageIntegration), integration_configuration::edit),
         post("/settings/integration-configuration", Needs(P::ManageIntegration), integration_configuration::update),
+
+        get ("/settings/configuration",             Needs(P::ManageIntegration), configuration_file::show),
+        get ("/settings/configuration/export",      Needs(P::ManageIntegration), configuration_file::export),
+        post("/settings/configuration/preview",     Needs(P::ManageIntegration), configuration_file::preview),
+        post("/settings/configuration/import",      Needs(P::ManageIntegration), configuration_file::import),
 
         get ("/settings/assignment-rules",          Needs(P::ManageIntegration), assignment_rules::index),
         post("/settings/assignment-rules",          Needs(P::ManageIntegration), assignment_rules::create),

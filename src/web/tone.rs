@@ -126,3 +126,14 @@ pub const fn lead_import(state: &ImportState) -> &'static str {
         ImportState::Imported => "good",
     }
 }
+
+/// What an import does to a record.
+#[must_use]
+pub const fn difference(kind: &crate::domain::configuration::DifferenceKind) -> &'static str {
+    use crate::domain::configuration::DifferenceKind as Kind;
+    match kind {
+        Kind::Added => "good",
+        Kind::Changed => "busy",
+        Kind::Removed => "warn",
+    }
+}

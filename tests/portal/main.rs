@@ -14,6 +14,7 @@ mod account;
 mod accounts;
 mod assignment_rules;
 mod busy;
+mod configuration_file;
 mod custom_fields;
 mod dashboard;
 mod dry_run;
