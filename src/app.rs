@@ -16,7 +16,7 @@ use crate::linkedin::oauth::AppCredentials;
 use crate::linkedin::{LinkedInClient, LinkedInEndpoints, LinkedInError, Timeouts};
 use crate::settings::Settings;
 use crate::store::processes::{self, Announcement};
-use crate::store::{DatabaseUrl, Store, StoreError};
+use crate::store::{AnyConn, DatabaseUrl, Store, StoreError, audit};
 use crate::sync::call_counts::CallCounts;
 use crate::sync::connect::Connector;
 use crate::sync::scheduler::Scheduler;
@@ -172,6 +172,8 @@ impl App {
             .write(move |conn| crate::store::seed::run(conn, now, Uuid::now_v7))
             .await?;
         while self.ctx.store.write(crate::store::search::fill).await? > 0 {}
+        let number_loose = move |conn: &mut AnyConn| audit::chain::number_loose(conn, now);
+        while self.ctx.store.write(number_loose).await? > 0 {}
         Ok(ran)
     }
 

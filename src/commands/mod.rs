@@ -1,5 +1,6 @@
 //! The command line, one file per command. Names are fixed: scripts of others rely on them (product.md §8).
 
+pub mod audit;
 pub mod demo;
 pub mod migrate;
 pub mod sandbox;
@@ -43,6 +44,8 @@ pub enum Command {
     Status(status::Arguments),
     /// Add, list or disable users.
     User(user::Arguments),
+    /// Verify the audit log, or prune its oldest entries.
+    Audit(audit::Arguments),
 }
 
 /// Why a command did not succeed.
@@ -90,6 +93,7 @@ pub async fn run(command: Command) -> Result<(), CommandError> {
         Command::Sync(arguments) => sync::run(arguments).await,
         Command::Status(arguments) => status::run(arguments).await,
         Command::User(arguments) => user::run(arguments).await,
+        Command::Audit(arguments) => audit::run(arguments).await,
     }
 }
 

@@ -7,6 +7,7 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionMa
 use diesel::prelude::*;
 
 use super::StoreError;
+use super::audit::chain;
 
 /// A connection to either database; queries of the plain query DSL run on it directly.
 #[derive(diesel::MultiConnection)]
@@ -204,7 +205,7 @@ pub(super) fn pool(url: DatabaseUrl, size: u32) -> Result<Pool, StoreError> {
         .map_err(|_| StoreError::Busy)
 }
 
-/// Runs `f` in one write transaction. On SQLite it begins IMMEDIATE: a transaction that reads first and writes later
+/// Runs `f` in one write transaction, at whose end the entries of the audit log are written. On SQLite it begins IMMEDIATE: a transaction that reads first and writes later
 /// would otherwise fail at once with "database is locked" when another writer was quicker.
 pub(super) fn write_tx<T, E: From<StoreError>>(
     conn: &mut AnyConn,
@@ -215,7 +216,12 @@ pub(super) fn write_tx<T, E: From<StoreError>>(
         AnyConn::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE"),
     };
     begin.map_err(StoreError::from)?;
-    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| f(conn)));
+    let entries = chain::Waiting::begin();
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let value = f(conn)?;
+        entries.write(conn)?;
+        Ok::<T, E>(value)
+    }));
     type Manager = <AnyConn as Connection>::TransactionManager;
     match outcome {
         Ok(Ok(value)) => {

@@ -9,8 +9,14 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/common");
 
 /// What the two databases do so differently that no common statement says it. Each is run after the migrations and does
 /// nothing when its work is done.
-const SQLITE_SEARCH: &str = include_str!("../../migrations/sqlite/search.sql");
-const POSTGRES_SEARCH: &str = include_str!("../../migrations/postgres/search.sql");
+const SQLITE_OVERLAYS: [&str; 2] = [
+    include_str!("../../migrations/sqlite/search.sql"),
+    include_str!("../../migrations/sqlite/audit.sql"),
+];
+const POSTGRES_OVERLAYS: [&str; 2] = [
+    include_str!("../../migrations/postgres/search.sql"),
+    include_str!("../../migrations/postgres/audit.sql"),
+];
 
 /// Any number that no other program uses for advisory locks of this database.
 const ADVISORY_LOCK: &str = "7254011001";
@@ -28,7 +34,9 @@ pub(super) fn run(conn: &mut AnyConn) -> Result<Vec<String>, StoreError> {
                 .map(|versions| versions.iter().map(ToString::to_string).collect())
                 .map_err(failed)
                 .and_then(|ran| {
-                    pg.batch_execute(POSTGRES_SEARCH)?;
+                    for overlay in POSTGRES_OVERLAYS {
+                        pg.batch_execute(overlay)?;
+                    }
                     Ok(ran)
                 });
             pg.batch_execute(&format!("SELECT pg_advisory_unlock({ADVISORY_LOCK})"))?;
@@ -42,7 +50,11 @@ pub(super) fn run(conn: &mut AnyConn) -> Result<Vec<String>, StoreError> {
                     .map(|versions| versions.iter().map(ToString::to_string).collect());
                 match outcome {
                     Ok(versions) => {
-                        sqlite.immediate_transaction(|c| c.batch_execute(SQLITE_SEARCH))?;
+                        sqlite.immediate_transaction(|c| {
+                            SQLITE_OVERLAYS
+                                .iter()
+                                .try_for_each(|overlay| c.batch_execute(overlay))
+                        })?;
                         return Ok(versions);
                     }
                     // Two processes may both see a migration as pending; the loser finds its tables there and looks again.

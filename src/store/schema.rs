@@ -61,6 +61,19 @@ diesel::table! {
         after_state -> Nullable<Text>,
         request_id -> Nullable<Text>,
         address -> Nullable<Text>,
+        actor_roles -> Nullable<Text>,
+        chain_number -> Nullable<BigInt>,
+        entry_hash -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    audit_chain (id) {
+        id -> BigInt,
+        last_number -> BigInt,
+        last_hash -> Text,
+        pruned_number -> BigInt,
+        pruned_hash -> Text,
     }
 }
 
@@ -768,6 +781,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     sessions,
     sign_in_throttles,
     audit_entries,
+    audit_chain,
     organizations,
     linkedin_user_profiles,
     linkedin_tokens,

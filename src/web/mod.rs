@@ -39,6 +39,7 @@ mod forms;
 pub mod guards;
 mod headers;
 mod health;
+pub mod history;
 mod home;
 mod integration_configuration;
 pub mod keyset;

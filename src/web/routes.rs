@@ -119,6 +119,8 @@ fn entries() -> Vec<Entry> {
         post("/settings/users/{id}/password",       Needs(P::ManageUsers), users::reset_password),
         post("/settings/users/{id}/sessions/end",   Needs(P::ManageUsers), users::end_sessions),
         get ("/settings/audit-log",                 Needs(P::ViewAuditLog), audit_log::index),
+        get ("/settings/audit-log/export.csv",      Needs(P::ViewAuditLog), audit_log::export),
+        get ("/settings/audit-log/verification",    Needs(P::ViewAuditLog), audit_log::verification),
 
         get ("/settings/field-mappings",            Needs(P::ManageMappings), field_mappings::index),
         get ("/settings/field-mappings/new",        Needs(P::ManageMappings), field_mappings::edit::new),

@@ -233,6 +233,7 @@ fn signing_actor(request: &HttpRequest, user: Option<&User>) -> Actor {
         },
         user_id: user.map(|user| user.id.clone()),
         name: user.map_or_else(|| "Somebody".to_owned(), |user| user.name.clone()),
+        roles: user.map(|user| user.roles.clone()).unwrap_or_default(),
         request_id: Some(RequestId::of(request)),
         address: client_address(request).map(|address| address.to_string()),
     }

@@ -159,6 +159,7 @@ pub fn actor(request: &HttpRequest, user: &CurrentUser) -> Actor {
         kind: ActorKind::User,
         user_id: Some(user.id.clone()),
         name: user.name.clone(),
+        roles: user.roles.clone(),
         request_id: Some(RequestId::of(request)),
         address: client_address(request).map(|address| address.to_string()),
     }

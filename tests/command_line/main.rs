@@ -11,6 +11,7 @@
 mod support;
 
 mod arguments;
+mod audit;
 mod environment;
 mod logs;
 mod people;

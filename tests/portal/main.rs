@@ -13,6 +13,7 @@ mod access;
 mod account;
 mod accounts;
 mod assignment_rules;
+mod audit_log;
 mod busy;
 mod configuration_file;
 mod custom_fields;

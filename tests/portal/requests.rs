@@ -226,12 +226,15 @@ async fn queries_that_cannot_be_read_are_named() {
         ("page=-1", "page"),
         ("page=1&page=2", "page"),
         ("user=1", "user"),
+        ("from=2026-02-30", "from"),
+        ("actor_kind=nobody", "actor_kind"),
+        ("after=1", "after"),
         ("page=99999999999999999999", "page"),
     ] {
-        let path = if name == "role" {
-            "/settings/users"
-        } else {
-            "/settings/audit-log"
+        let path = match name {
+            "role" => "/settings/users",
+            "page" => "/settings/field-mappings/inbox",
+            _ => "/settings/audit-log",
         };
         let page = browser.get(&format!("{path}?{query}")).await.expect(400);
         assert!(
@@ -262,7 +265,7 @@ async fn queries_that_cannot_be_read_are_named() {
         assert!(!page.body.contains("<script>"));
     }
     browser
-        .get("/settings/audit-log?page=1000000")
+        .get("/settings/field-mappings/inbox?page=1000000")
         .await
         .expect(200);
     browser

@@ -10,6 +10,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod audit_chain;
 mod defaults;
 mod lead_lists;
 mod match_keys;

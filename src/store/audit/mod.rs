@@ -1,4 +1,11 @@
 //! The audit log: who did what to which record, written in the transaction of the act and never changed.
+//!
+//! Entries are links of a chain ([`chain`]), so that a change behind the portal's back shows ([`verification`]). Triggers
+//! (`migrations/sqlite/audit.sql`, `migrations/postgres/audit.sql`) refuse the plain ways to change or delete one.
+
+pub mod chain;
+mod list;
+pub mod verification;
 
 use std::sync::Mutex;
 
@@ -9,11 +16,14 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::columns::Cells;
+use super::paging::Cursor;
 use super::schema::audit_entries;
 use super::{AnyConn, StoreError};
+use crate::domain::access::Role;
 use crate::domain::ids::UserId;
 use crate::domain::words::words;
-use crate::each;
+
+pub use list::{AuditFilter, actions, count, object_kinds, of_record, page, part};
 
 words! {
     /// Who acts.
@@ -38,6 +48,8 @@ pub struct Actor {
     pub user_id: Option<UserId>,
     /// The name at the time of the act.
     pub name: String,
+    /// The roles held at that time; none where the kind of actor has none, and for entries of earlier versions.
+    pub roles: Vec<Role>,
     /// The request, as the log knows it.
     pub request_id: Option<String>,
     /// The client's address.
@@ -50,6 +62,7 @@ impl Actor {
             kind,
             user_id: None,
             name: kind.label().to_owned(),
+            roles: Vec::new(),
             request_id: None,
             address: None,
         }
@@ -58,7 +71,10 @@ impl Actor {
     /// The synchronization: every write of synced data carries it.
     #[must_use]
     pub fn s2s_inbound() -> Self {
-        Self::nobody(ActorKind::S2sInbound)
+        Self {
+            roles: vec![Role::S2sInbound],
+            ..Self::nobody(ActorKind::S2sInbound)
+        }
     }
 
     /// The portal itself, for what nobody asked for.
@@ -95,9 +111,24 @@ pub struct AuditEntry {
     pub before: Option<Value>,
     /// The record after, where it changed.
     pub after: Option<Value>,
+    /// Its place in the chain, from 1; none until an entry of an earlier version got one.
+    pub number: Option<i64>,
+    /// Its hash in the chain.
+    pub hash: Option<String>,
 }
 
-#[derive(Queryable, Insertable)]
+impl AuditEntry {
+    /// Its place in a list.
+    #[must_use]
+    pub fn place(&self) -> Cursor {
+        Cursor {
+            at: self.created_at,
+            id: self.id.clone(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Queryable, Insertable)]
 #[diesel(table_name = audit_entries, treat_none_as_default_value = false)]
 struct AuditRow {
     id: String,
@@ -113,6 +144,9 @@ struct AuditRow {
     after_state: Option<String>,
     request_id: Option<String>,
     address: Option<String>,
+    actor_roles: Option<String>,
+    chain_number: Option<i64>,
+    entry_hash: Option<String>,
 }
 
 impl TryFrom<AuditRow> for AuditEntry {
@@ -126,6 +160,13 @@ impl TryFrom<AuditRow> for AuditEntry {
         let state = |column, text: Option<&str>| -> Result<Option<Value>, StoreError> {
             text.map(|text| cells.json(column, text)).transpose()
         };
+        let roles = row
+            .actor_roles
+            .as_deref()
+            .unwrap_or_default()
+            .split_ascii_whitespace()
+            .map(|word| cells.word("actor_roles", word))
+            .collect::<Result<_, _>>()?;
         Ok(Self {
             created_at: row.created_at.and_utc(),
             before: state("before_state", row.before_state.as_deref())?,
@@ -134,6 +175,7 @@ impl TryFrom<AuditRow> for AuditEntry {
                 kind: cells.word("actor_kind", &row.actor_kind)?,
                 user_id: cells.optional("user_id", row.user_id.as_deref())?,
                 name: row.actor_name,
+                roles,
                 request_id: row.request_id,
                 address: row.address,
             },
@@ -141,6 +183,8 @@ impl TryFrom<AuditRow> for AuditEntry {
             object_kind: row.object_kind,
             object_id: row.object_id,
             object_name: row.object_name,
+            number: row.chain_number,
+            hash: row.entry_hash,
             id: row.id,
         })
     }
@@ -185,8 +229,8 @@ fn id_of_minute(
         .to_string()
 }
 
-/// Writes one entry, in the caller's transaction. `object` is kind, id and name of the record; `before` and `after` hold
-/// no secrets, no answers and no e-mail addresses of leads.
+/// Writes one entry, in the caller's transaction: it stands in the log when that transaction commits, see [`chain`].
+/// `object` is kind, id and name of the record; `before` and `after` hold no secrets, no answers and no e-mail addresses of leads.
 ///
 /// # Errors
 /// As any query.
@@ -199,14 +243,12 @@ pub fn record(
     before: Option<Value>,
     after: Option<Value>,
 ) -> Result<(), StoreError> {
-    diesel::insert_into(audit_entries::table)
-        .values(row(new_id(now), now, actor, action, object, before, after))
-        .execute(conn)?;
-    Ok(())
+    let row = row(new_id(now), now, actor, action, object, before, after);
+    chain::add(conn, row, chain::Repeat::Impossible)
 }
 
 /// As [`record`], for what somebody may repeat a thousand times: the same act of the same person on the same record is
-/// written once within a minute of the clock, on all replicas together; returns whether this one was written.
+/// written once within a minute of the clock, on all replicas together; returns whether the log lacked it so far.
 ///
 /// # Errors
 /// As any query.
@@ -219,13 +261,17 @@ pub fn record_once_a_minute(
     after: Option<Value>,
 ) -> Result<bool, StoreError> {
     let id = id_of_minute(now, actor, action, object);
+    let known: Option<String> = audit_entries::table
+        .find(&id)
+        .select(audit_entries::id)
+        .first(conn)
+        .optional()?;
+    if known.is_some() {
+        return Ok(false);
+    }
     let row = row(id, now, actor, action, object, None, after);
-    let written = each!(conn, |c| diesel::insert_into(audit_entries::table)
-        .values(&row)
-        .on_conflict(audit_entries::id)
-        .do_nothing()
-        .execute(c))?;
-    Ok(written > 0)
+    chain::add(conn, row, chain::Repeat::LeftOut)?;
+    Ok(true)
 }
 
 fn row(
@@ -251,69 +297,13 @@ fn row(
         after_state: after.map(|state| state.to_string()),
         request_id: actor.request_id.clone(),
         address: actor.address.clone(),
+        actor_roles: Some(words_of(&actor.roles)),
+        chain_number: None,
+        entry_hash: None,
     }
 }
 
-/// Which entries to list; what is `None` does not matter.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AuditFilter {
-    /// The beginning of the action: `user` finds `user.added`, too.
-    pub action: Option<String>,
-    /// The kind of record.
-    pub object_kind: Option<String>,
-    /// The record.
-    pub object_id: Option<String>,
-    /// The person who acted.
-    pub user_id: Option<UserId>,
-}
-
-/// Lists entries, newest first: at most `limit` after the first `offset`.
-///
-/// # Errors
-/// As any query.
-pub fn list(
-    conn: &mut AnyConn,
-    filter: &AuditFilter,
-    offset: i64,
-    limit: i64,
-) -> Result<Vec<AuditEntry>, StoreError> {
-    let mut query = audit_entries::table.into_boxed();
-    if let Some(action) = &filter.action {
-        let escaped = action
-            .replace('\\', "\\\\")
-            .replace('%', "\\%")
-            .replace('_', "\\_");
-        query = query.filter(
-            audit_entries::action
-                .like(format!("{escaped}%"))
-                .escape('\\'),
-        );
-    }
-    if let Some(kind) = &filter.object_kind {
-        query = query.filter(audit_entries::object_kind.eq(kind.clone()));
-    }
-    if let Some(id) = &filter.object_id {
-        query = query.filter(audit_entries::object_id.eq(id.clone()));
-    }
-    if let Some(user) = &filter.user_id {
-        query = query.filter(audit_entries::user_id.eq(user.as_str().to_owned()));
-    }
-    let rows: Vec<AuditRow> = query
-        .order((audit_entries::created_at.desc(), audit_entries::id.desc()))
-        .offset(offset)
-        .limit(limit)
-        .load(conn)?;
-    rows.into_iter().map(AuditEntry::try_from).collect()
-}
-
-/// The kinds of records that the log knows, for the filter.
-///
-/// # Errors
-/// As any query.
-pub fn object_kinds(conn: &mut AnyConn) -> Result<Vec<String>, StoreError> {
-    Ok(audit_entries::table
-        .select(audit_entries::object_kind)
-        .distinct()
-        .order(audit_entries::object_kind)
-        .load(conn)?)
+fn words_of(roles: &[Role]) -> String {
+    let words: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+    words.join(" ")
 }

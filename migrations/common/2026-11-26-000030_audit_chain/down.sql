@@ -1,0 +1,12 @@
+DROP INDEX audit_entries_request_id;
+DROP INDEX audit_entries_object_id;
+DROP INDEX audit_entries_object_kind;
+DROP INDEX audit_entries_action;
+DROP INDEX audit_entries_user_id;
+DROP INDEX audit_entries_created_at;
+DROP TABLE audit_chain;
+DROP INDEX audit_entries_loose;
+DROP INDEX audit_entries_chain_number;
+ALTER TABLE audit_entries DROP COLUMN entry_hash;
+ALTER TABLE audit_entries DROP COLUMN chain_number;
+ALTER TABLE audit_entries DROP COLUMN actor_roles;
