@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use super::{CommandError, open_migrated, say};
 use crate::domain::sync::{RunStatus, RunTrigger};
-use crate::store;
+use crate::store::audit::{self, Actor};
 use crate::store::leases::{ClaimFilter, RunCounts};
+use crate::store::{self, StoreError};
 use crate::sync::scheduler::Step;
 
 /// Arguments of `leadgen sync`.
@@ -36,10 +37,26 @@ pub async fn run(arguments: Arguments) -> Result<(), CommandError> {
     let app = open_migrated().await?;
     let mut filter = ClaimFilter::default();
     if let Some(name) = arguments.profile {
-        let wanted = name.clone();
+        let (wanted, now) = (name.clone(), app.clock().now());
         let found = app
             .store()
-            .write(move |conn| store::leases::make_due(conn, &wanted, RunTrigger::CommandLine))
+            .write(move |conn| {
+                let found = store::leases::make_due(conn, &wanted, RunTrigger::CommandLine)?;
+                if let Some(profile) = &found {
+                    let object = ("linkedin_user_profile", profile.as_str(), wanted.as_str());
+                    let action = "linkedin_user_profile.sync_requested";
+                    audit::record(
+                        conn,
+                        now,
+                        &Actor::command_line(),
+                        action,
+                        object,
+                        None,
+                        None,
+                    )?;
+                }
+                Ok::<_, StoreError>(found)
+            })
             .await?;
         let profile = found.ok_or_else(|| {
             CommandError::Usage(format!(

@@ -341,6 +341,17 @@ pub fn names(conn: &mut AnyConn) -> Result<Vec<(String, String)>, StoreError> {
         .load(conn)?)
 }
 
+/// The name of a profile, for the audit log.
+///
+/// # Errors
+/// `NotFound`, or as any query.
+pub fn name(conn: &mut AnyConn, id: &ProfileId) -> Result<String, StoreError> {
+    Ok(profiles::table
+        .find(id.as_str())
+        .select(profiles::name)
+        .first(conn)?)
+}
+
 /// The profile with this name; case and white space do not count.
 ///
 /// # Errors

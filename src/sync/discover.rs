@@ -38,12 +38,13 @@ pub async fn run(ctx: SyncContext, lease: Lease, profile: ProfileId) -> Result<R
                 .write(move |conn| {
                     store::leases::fence(conn, &lease)?;
                     let linked = store::directory::save_accounts(conn, &profile, &seen, now)?;
+                    let name = store::profiles::name(conn, &profile)?;
                     store::audit::record(
                         conn,
                         now,
                         &store::audit::Actor::s2s_inbound(),
                         "linkedin_accounts.synchronized",
-                        ("linkedin_user_profile", profile.as_str(), ""),
+                        ("linkedin_user_profile", profile.as_str(), &name),
                         None,
                         Some(serde_json::json!({ "accounts": linked })),
                     )

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::form::NoFields;
+use super::history::{self, History};
 use super::page::{StateTab, state_tabs};
 use super::{Answer, FieldErrors, Flash, Form, Path, Portal, Query, Shell, WebError};
 use crate::auth::CurrentUser;
@@ -159,6 +160,7 @@ struct AccountsShow {
     owner: String,
     can_sync: bool,
     errors: FieldErrors,
+    history: History,
 }
 
 /// Whether this person may ask for a sync of the account: Administrators, and Salespeople through their own profile.
@@ -181,7 +183,7 @@ async fn show_page(
     id: AccountId,
 ) -> Result<AccountsShow, WebError> {
     let can_sync = may_sync(portal, current, &id).await?;
-    let (account, counts, streams, profiles, runs, mut owners) = portal
+    let (account, counts, streams, profiles, runs, mut owners, history) = portal
         .store
         .read(move |conn| {
             let account = accounts::get(conn, &id)?;
@@ -201,6 +203,7 @@ async fn show_page(
                 profiles::of_account(conn, &id)?,
                 runs,
                 leads::possible_owners(conn)?,
+                history::read(conn, "linkedin_account", id.as_str())?,
             ))
         })
         .await?;
@@ -225,6 +228,7 @@ async fn show_page(
         runs,
         owners,
         can_sync,
+        history,
     })
 }
 

@@ -6,6 +6,7 @@ use askama::Template;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::history::{self, History};
 use super::{Answer, FieldErrors, Flash, Form, Path, Portal, Shell, WebError};
 use crate::domain::assignment::{AssignmentRule, Condition};
 use crate::domain::ids::RuleId;
@@ -147,6 +148,7 @@ struct AssignmentRulesIndex {
     kinds: Vec<(&'static str, &'static str)>,
     fields: Vec<(String, String)>,
     owners: Vec<(String, String)>,
+    history: History,
 }
 
 struct Row {
@@ -157,13 +159,17 @@ struct Row {
     is_owner_enabled: bool,
 }
 
-async fn load(portal: &Portal) -> Result<(Vec<AssignmentRule>, Choices, Vec<User>), WebError> {
+/// What the page shows: rules, what conditions can name, people, history.
+type Loaded = (Vec<AssignmentRule>, Choices, Vec<User>, History);
+
+async fn load(portal: &Portal) -> Result<Loaded, WebError> {
     let loaded = portal
         .store
         .read(|conn| {
             let rules = assignment_rules::list(conn)?;
             let choices = assignment_rules::choices(conn, &rules)?;
-            Ok::<_, StoreError>((rules, choices, users::list(conn)?))
+            let history = history::of_kind(conn, "assignment_rule")?;
+            Ok::<_, StoreError>((rules, choices, users::list(conn)?, history))
         })
         .await?;
     Ok(loaded)
@@ -171,7 +177,7 @@ async fn load(portal: &Portal) -> Result<(Vec<AssignmentRule>, Choices, Vec<User
 
 fn page(
     shell: Shell,
-    (rules, choices, people): (Vec<AssignmentRule>, Choices, Vec<User>),
+    (rules, choices, people, history): Loaded,
     form: RuleForm,
     errors: FieldErrors,
 ) -> AssignmentRulesIndex {
@@ -190,6 +196,7 @@ fn page(
         })
         .collect();
     AssignmentRulesIndex {
+        history,
         shell,
         rows,
         form,

@@ -6,6 +6,7 @@ use askama::Template;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::history::{self, History};
 use super::{Answer, FieldErrors, Flash, Form, Path, Portal, Shell, WebError};
 use crate::domain::lead::custom::{check_choices, check_label, check_name, name_from_label};
 use crate::domain::lead::{CustomField, CustomFieldType, FieldKind};
@@ -188,6 +189,7 @@ struct CustomFieldsEdit {
     label: String,
     choices: String,
     lock_version: i64,
+    history: History,
     errors: FieldErrors,
 }
 
@@ -214,13 +216,14 @@ async fn edit_page(
     shell: Shell,
     name: String,
 ) -> Result<(CustomFieldsEdit, Vec<StoredField>), WebError> {
-    let (stored, used, known) = portal
+    let (stored, used, known, history) = portal
         .store
         .read(move |conn| {
             Ok::<_, StoreError>((
                 custom_fields::get(conn, &name)?,
                 custom_fields::usage(conn, &name)?,
                 custom_fields::stored(conn)?,
+                history::read(conn, "custom_field", &name)?,
             ))
         })
         .await?;
@@ -235,6 +238,7 @@ async fn edit_page(
         },
         lock_version: stored.lock_version,
         stored,
+        history,
         errors: FieldErrors::new(),
     };
     Ok((page, known))

@@ -20,6 +20,8 @@ pub struct History {
     pub entries: Vec<AuditEntry>,
     /// Whether there are older ones.
     pub is_more: bool,
+    /// Whether the entries are about several records.
+    pub names_records: bool,
     /// All of them in the audit log.
     pub path: String,
 }
@@ -29,6 +31,18 @@ pub struct History {
 /// # Errors
 /// As any query.
 pub fn read(conn: &mut AnyConn, kind: &str, id: &str) -> Result<History, StoreError> {
+    latest(conn, kind, Some(id))
+}
+
+/// Reads what happened to all records of a kind: for those that have no pages of their own.
+///
+/// # Errors
+/// As any query.
+pub fn of_kind(conn: &mut AnyConn, kind: &str) -> Result<History, StoreError> {
+    latest(conn, kind, None)
+}
+
+fn latest(conn: &mut AnyConn, kind: &str, id: Option<&str>) -> Result<History, StoreError> {
     let limit = i64::try_from(SHOWN + 1).unwrap_or(i64::MAX);
     let mut entries = audit::of_record(conn, kind, id, limit)?;
     let is_more = entries.len() > SHOWN;
@@ -36,7 +50,8 @@ pub fn read(conn: &mut AnyConn, kind: &str, id: &str) -> Result<History, StoreEr
     Ok(History {
         entries,
         is_more,
-        path: log_path(kind, id),
+        names_records: id.is_none(),
+        path: log_path(kind, id.unwrap_or_default()),
     })
 }
 
@@ -90,6 +105,16 @@ pub fn words(word: &str) -> String {
         .next()
         .map(|first| first.to_uppercase().chain(letters).collect())
         .unwrap_or_default()
+}
+
+/// The record's name, or its identifier where an entry has none.
+#[must_use]
+pub fn name(entry: &AuditEntry) -> &str {
+    if entry.object_name.is_empty() {
+        &entry.object_id
+    } else {
+        &entry.object_name
+    }
 }
 
 /// What was done, without the kind of record: `user.access_changed` is “Access changed”.

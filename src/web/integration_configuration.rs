@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::history::{self, History};
 use super::{Answer, FieldErrors, Flash, Form, Portal, Shell, WebError};
 use crate::domain::ids::UserId;
 use crate::domain::matching::{
@@ -152,6 +153,9 @@ struct Checked {
     fallback_owner_id: Option<UserId>,
 }
 
+/// The settings in the audit log.
+const OBJECT: &str = "integration_configuration";
+
 #[derive(Template)]
 #[template(path = "integration_configuration/edit.html")]
 struct IntegrationConfigurationEdit {
@@ -166,6 +170,7 @@ struct IntegrationConfigurationEdit {
     test_leads: Vec<(&'static str, &'static str)>,
     yes_no: [(&'static str, &'static str); 2],
     owners: Vec<(String, String)>,
+    history: History,
 }
 
 /// Stored word and label of a closed list, for a select.
@@ -179,7 +184,13 @@ macro_rules! options {
 }
 
 impl IntegrationConfigurationEdit {
-    fn new(shell: Shell, form: SettingsForm, updated_at: DateTime<Utc>, people: Vec<User>) -> Self {
+    fn new(
+        shell: Shell,
+        form: SettingsForm,
+        updated_at: DateTime<Utc>,
+        people: Vec<User>,
+        history: History,
+    ) -> Self {
         let owners = people
             .into_iter()
             .filter(|person| person.is_enabled || person.id.as_str() == form.fallback_owner)
@@ -204,12 +215,15 @@ impl IntegrationConfigurationEdit {
             test_leads: options!(TestLeads),
             yes_no: [("no", "No"), ("yes", "Yes")],
             owners,
+            history,
         }
     }
 }
 
-/// The settings, the organization's name and everybody who can own leads.
-async fn load(portal: &Portal) -> Result<(IntegrationSettings, String, Vec<User>), WebError> {
+/// The settings, the organization's name, everybody who can own leads, and what happened to the settings.
+async fn load(
+    portal: &Portal,
+) -> Result<(IntegrationSettings, String, Vec<User>, History), WebError> {
     let loaded = portal
         .store
         .read(|conn| {
@@ -217,6 +231,7 @@ async fn load(portal: &Portal) -> Result<(IntegrationSettings, String, Vec<User>
                 integration_settings::get(conn)?,
                 integration_settings::organization_name(conn)?,
                 users::list(conn)?,
+                history::read(conn, OBJECT, BUILT_IN_ORGANIZATION)?,
             ))
         })
         .await?;
@@ -228,9 +243,9 @@ async fn load(portal: &Portal) -> Result<(IntegrationSettings, String, Vec<User>
 /// # Errors
 /// As the database.
 pub async fn edit(portal: Data<Portal>, shell: Shell) -> Answer {
-    let (settings, name, people) = load(&portal).await?;
+    let (settings, name, people, history) = load(&portal).await?;
     let form = SettingsForm::of(&settings, name);
-    let page = IntegrationConfigurationEdit::new(shell, form, settings.updated_at, people);
+    let page = IntegrationConfigurationEdit::new(shell, form, settings.updated_at, people, history);
     page.shell.render(StatusCode::OK, &page)
 }
 
@@ -248,7 +263,7 @@ pub async fn update(
         .lock_version
         .parse()
         .map_err(|_| WebError::Invalid("The field “lock_version” is not a number.".to_owned()))?;
-    let (stored, _, people) = load(&portal).await?;
+    let (stored, _, people, history) = load(&portal).await?;
     let mut errors = FieldErrors::new();
     if let Some(checked) = form.check(&people, &mut errors) {
         let now = portal.clock.now();
@@ -261,7 +276,8 @@ pub async fn update(
         );
         return Ok(shell.redirect(PATH).flash(flash));
     }
-    let mut page = IntegrationConfigurationEdit::new(shell, form, stored.updated_at, people);
+    let mut page =
+        IntegrationConfigurationEdit::new(shell, form, stored.updated_at, people, history);
     page.errors = errors;
     page.shell.render(StatusCode::UNPROCESSABLE_ENTITY, &page)
 }
@@ -290,11 +306,7 @@ fn save(
         state(&before, &before_name),
         state(&after, &checked.organization_name),
     );
-    let object = (
-        "integration_configuration",
-        BUILT_IN_ORGANIZATION,
-        "Integration Configuration",
-    );
+    let object = (OBJECT, BUILT_IN_ORGANIZATION, "Integration Configuration");
     let action = "integration_configuration.updated";
     audit::record(
         tx,

@@ -10,6 +10,7 @@ use askama::Template;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::history::{self, History};
 use super::{Answer, FieldErrors, Flash, Form, Path, Portal, Shell, WebError};
 use crate::domain::ids::StrategyId;
 use crate::domain::lead::{FieldKey, LeadFields};
@@ -263,6 +264,7 @@ struct MatchingStrategiesShow {
     /// Mapped fields that the strategy does not hold yet.
     choices: Vec<(String, String)>,
     known: LeadFields,
+    history: History,
     errors: FieldErrors,
 }
 
@@ -285,7 +287,7 @@ async fn show_page(
     shell: Shell,
     id: StrategyId,
 ) -> Result<MatchingStrategiesShow, WebError> {
-    let (strategy, active_name, mapped, lock_version, settings, fields) = portal
+    let (strategy, active_name, mapped, lock_version, settings, fields, history) = portal
         .store
         .read(move |conn| {
             Ok::<_, StoreError>((
@@ -295,11 +297,13 @@ async fn show_page(
                 matching_strategies::lock_version(conn, &id)?,
                 integration_settings::get(conn)?.matching,
                 custom_fields::fields(conn)?,
+                history::read(conn, "matching_strategy", id.as_str())?,
             ))
         })
         .await?;
     Ok(MatchingStrategiesShow {
         shell,
+        history,
         name: strategy.name.clone(),
         lock_version: lock_version.to_string(),
         active_name,

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::form::NoFields;
+use super::history::{self, History};
 use super::page::{StateTab, state_tabs};
 use super::{Answer, FieldErrors, Flash, Form, Path, Portal, Query, Shell, WebError};
 use crate::auth::CurrentUser;
@@ -261,6 +262,7 @@ struct ProfilesShow {
     can_manage: bool,
     /// The accounts are on their way: the page asks for itself again.
     is_waiting: bool,
+    history: History,
 }
 
 impl ProfilesShow {
@@ -296,7 +298,7 @@ async fn show_page(
     current: &CurrentUser,
     id: ProfileId,
 ) -> Result<ProfilesShow, WebError> {
-    let (profile, accounts, counts, owners, unanswered) = portal
+    let (profile, accounts, counts, owners, unanswered, history) = portal
         .store
         .read(move |conn| {
             let profile = profiles::get(conn, &id)?;
@@ -309,7 +311,8 @@ async fn show_page(
             let counts = accounts::counts(conn, &ids)?;
             let owners = leads::possible_owners(conn)?;
             let unanswered = tokens::unanswered_state(conn, &id)?;
-            Ok::<_, StoreError>((profile, accounts, counts, owners, unanswered))
+            let history = history::read(conn, "linkedin_user_profile", id.as_str())?;
+            Ok::<_, StoreError>((profile, accounts, counts, owners, unanswered, history))
         })
         .await?;
     let now = portal.clock.now();
@@ -352,6 +355,7 @@ async fn show_page(
         accounts,
         counts,
         owners,
+        history,
     })
 }
 

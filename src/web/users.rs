@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::confirm::own_password;
 use super::form::SecretText;
+use super::history::{self, History};
 use super::{Answer, FieldErrors, Flash, Form, Path, Portal, Query, Shell, WebError};
 use crate::auth::CurrentUser;
 use crate::auth::accounts::{self, AddUserError, NewUser, access_state};
@@ -237,6 +238,7 @@ struct UsersShow {
     session_count: usize,
     is_self: bool,
     roles: Vec<(Role, bool)>,
+    history: History,
     errors: FieldErrors,
 }
 
@@ -247,11 +249,12 @@ async fn show_page(
     id: UserId,
 ) -> Result<UsersShow, WebError> {
     let is_self = current.id == id;
-    let (user, session_count) = portal
+    let (user, session_count, history) = portal
         .store
         .read(move |conn| {
             let user = users::get(conn, &id)?;
-            Ok::<_, StoreError>((user, sessions::list_of_user(conn, &id)?.len()))
+            let history = history::read(conn, "user", id.as_str())?;
+            Ok::<_, StoreError>((user, sessions::list_of_user(conn, &id)?.len(), history))
         })
         .await?;
     let chosen: Vec<String> = user
@@ -267,6 +270,7 @@ async fn show_page(
         user,
         session_count,
         is_self,
+        history,
     })
 }
 

@@ -21,6 +21,7 @@ mod dashboard;
 mod dry_run;
 mod events;
 mod field_mappings;
+mod history;
 mod integration_configuration;
 mod lead_exports;
 mod lead_imports;

@@ -129,24 +129,27 @@ pub fn part(
     entries(query.limit(limit).load(conn)?)
 }
 
-/// The latest entries about one record, newest first, at most `limit`.
+/// The latest entries about one record, or about all of its kind, newest first, at most `limit`. What the sync reads
+/// every few minutes is left out: it would hide the changes of people.
 ///
 /// # Errors
 /// As any query.
 pub fn of_record(
     conn: &mut AnyConn,
     kind: &str,
-    id: &str,
+    id: Option<&str>,
     limit: i64,
 ) -> Result<Vec<AuditEntry>, StoreError> {
-    entries(
-        audit_entries::table
-            .filter(audit_entries::object_id.eq(id))
-            .filter(audit_entries::object_kind.eq(kind))
-            .order((audit_entries::created_at.desc(), audit_entries::id.desc()))
-            .limit(limit)
-            .load(conn)?,
-    )
+    let mut query = audit_entries::table
+        .filter(audit_entries::object_kind.eq(kind))
+        .filter(audit_entries::action.not_like("%.synchronized"))
+        .order((audit_entries::created_at.desc(), audit_entries::id.desc()))
+        .limit(limit)
+        .into_boxed();
+    if let Some(id) = id {
+        query = query.filter(audit_entries::object_id.eq(id));
+    }
+    entries(query.load(conn)?)
 }
 
 /// The words of one column, each once, in order: one step through its index a word, however many entries there are.

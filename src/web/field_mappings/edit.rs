@@ -22,6 +22,7 @@ use crate::store::field_mappings::{self, FormChoice};
 use crate::store::mapping_inbox::{self, CurrentForm};
 use crate::store::{AnyConn, StoreError, custom_fields, lock_rules};
 use crate::sync::preview::{Example, examples};
+use crate::web::history::{self, History};
 use crate::web::{Answer, FieldErrors, Flash, Form, Path, Portal, Query, Shell, WebError};
 
 /// How many of the latest submissions are searched for an example.
@@ -81,6 +82,8 @@ struct FieldMappingsEdit {
     /// The options of the choice that the source reads.
     choices: Vec<String>,
     example: LiveExample,
+    /// `None` for a new mapping.
+    history: Option<History>,
 }
 
 impl FieldMappingsEdit {
@@ -131,6 +134,7 @@ impl FieldMappingsEdit {
             choices,
             lists,
             example: LiveExample::NotAsked,
+            history: None,
         }
     }
 
@@ -211,15 +215,20 @@ pub async fn create(
 /// `NotFound`, or as the database.
 pub async fn show(portal: Data<Portal>, shell: Shell, Path(id): Path<MappingId>) -> Answer {
     let wanted = id.clone();
-    let (stored, lists) = portal
+    let (stored, lists, history) = portal
         .store
         .read(move |conn| {
-            Ok::<_, StoreError>((field_mappings::find(conn, &wanted)?, Lists::load(conn)?))
+            Ok::<_, StoreError>((
+                field_mappings::find(conn, &wanted)?,
+                Lists::load(conn)?,
+                history::read(conn, "field_mapping", wanted.as_str())?,
+            ))
         })
         .await?;
     let stored = stored.ok_or(WebError::NotFound)?;
     let mut page = FieldMappingsEdit::new(shell, Some(id), MappingInput::of(&stored), lists);
     page.updated_at = Some(stored.updated_at);
+    page.history = Some(history);
     with_example(&portal, &mut page).await?;
     page.shell.render(StatusCode::OK, &page)
 }
@@ -265,22 +274,23 @@ async fn submit(
     input: MappingInput,
 ) -> Answer {
     let wanted = existing.clone();
-    let (lists, last, is_known) = portal
+    let (lists, last, history) = portal
         .store
         .read(move |conn| {
-            let is_known = match &wanted {
-                Some(id) => field_mappings::find(conn, id)?.is_some(),
-                None => true,
+            let history = match &wanted {
+                Some(id) if field_mappings::find(conn, id)?.is_none() => {
+                    return Err(StoreError::NotFound("field mapping"));
+                }
+                Some(id) => Some(history::read(conn, "field_mapping", id.as_str())?),
+                None => None,
             };
             let lists = Lists::load(conn)?;
-            Ok::<_, StoreError>((lists, field_mappings::next_position(conn)?, is_known))
+            Ok::<_, StoreError>((lists, field_mappings::next_position(conn)?, history))
         })
         .await?;
-    if !is_known {
-        return Err(WebError::NotFound);
-    }
     let intent = input.intent;
     let mut page = FieldMappingsEdit::new(shell, existing.clone(), input, lists);
+    page.history = history;
     if !matches!(intent, Intent::Save | Intent::Preview(_)) {
         if intent == Intent::Example {
             with_example(portal, &mut page).await?;
