@@ -7,10 +7,11 @@ use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 use super::columns::{Cells, lower, search_patterns};
+use super::counts::counted_submissions;
 use super::pauses::{Pause, PauseRow};
 use super::schema::{
-    account_pauses, account_streams, campaigns, form_submissions, lead_forms,
-    linkedin_accounts as accounts, profile_accounts, users,
+    account_pauses, account_streams, campaigns, lead_forms, linkedin_accounts as accounts,
+    profile_accounts, submission_counts, users,
 };
 use super::{AnyConn, StoreError, database_now};
 use crate::domain::account::{CampaignSyncStatus, FormSyncStatus, LeadType, OwnerType};
@@ -299,10 +300,10 @@ pub fn counts(
     for (id, count) in per_campaign {
         counts.entry(id).or_default().campaigns = count;
     }
-    let submissions: Vec<(String, i64)> = form_submissions::table
-        .filter(form_submissions::account_id.eq_any(&ids))
-        .group_by(form_submissions::account_id)
-        .select((form_submissions::account_id, count_star()))
+    let submissions: Vec<(String, i64)> = submission_counts::table
+        .filter(submission_counts::account_id.eq_any(&ids))
+        .group_by(submission_counts::account_id)
+        .select((submission_counts::account_id, counted_submissions()))
         .load(conn)?;
     for (id, count) in submissions {
         counts.entry(id).or_default().submissions = count;

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
-use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 use super::columns::{BoundedCount, COUNT_LIMIT, Cells, bounded_count, lower, search_patterns};
+use super::counts::counted_submissions;
 use super::paging::{Cursor, Page, PageStart, keyset};
-use super::schema::{campaigns, form_submissions, lead_origins, linkedin_accounts};
+use super::schema::{campaign_lead_counts, campaigns, linkedin_accounts, submission_counts};
 use super::{AnyConn, StoreError};
 use crate::domain::ids::{AccountId, CampaignId};
 
@@ -162,20 +162,20 @@ pub fn list(
         .iter()
         .map(|row| row.id.as_str().to_owned())
         .collect();
-    let submissions: HashMap<String, i64> = totals(
-        form_submissions::table
-            .filter(form_submissions::campaign_id.eq_any(&ids))
-            .group_by(form_submissions::campaign_id)
-            .select((form_submissions::campaign_id, count_star()))
-            .load(conn)?,
-    );
-    let leads: HashMap<String, i64> = totals(
-        lead_origins::table
-            .filter(lead_origins::campaign_id.eq_any(&ids))
-            .group_by(lead_origins::campaign_id)
-            .select((lead_origins::campaign_id, count_star()))
-            .load(conn)?,
-    );
+    let submissions: Vec<(String, i64)> = submission_counts::table
+        .filter(submission_counts::campaign_id.eq_any(&ids))
+        .group_by(submission_counts::campaign_id)
+        .select((submission_counts::campaign_id, counted_submissions()))
+        .load(conn)?;
+    let submissions: HashMap<String, i64> = submissions.into_iter().collect();
+    let leads: Vec<(String, i64)> = campaign_lead_counts::table
+        .filter(campaign_lead_counts::campaign_id.eq_any(&ids))
+        .select((
+            campaign_lead_counts::campaign_id,
+            campaign_lead_counts::leads,
+        ))
+        .load(conn)?;
+    let leads: HashMap<String, i64> = leads.into_iter().collect();
     for row in &mut page.rows {
         row.total_submissions = submissions
             .get(row.id.as_str())
@@ -184,12 +184,6 @@ pub fn list(
         row.total_leads = leads.get(row.id.as_str()).copied().unwrap_or_default();
     }
     Ok((page, count))
-}
-
-fn totals(rows: Vec<(Option<String>, i64)>) -> HashMap<String, i64> {
-    rows.into_iter()
-        .filter_map(|(id, count)| Some((id?, count)))
-        .collect()
 }
 
 /// Identifiers and names of campaigns, of one account or of all, by name: for filters. At most 1,000.

@@ -7,7 +7,10 @@ use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 use super::columns::{Cells, lower, search_patterns};
-use super::schema::{form_submissions, lead_form_versions, lead_forms as forms, linkedin_accounts};
+use super::counts::counted_submissions;
+use super::schema::{
+    lead_form_versions, lead_forms as forms, linkedin_accounts, submission_counts,
+};
 use super::{AnyConn, StoreError};
 use crate::domain::form::{FormStatus, FormVersion};
 use crate::domain::ids::{AccountId, FormId};
@@ -216,15 +219,13 @@ pub fn counts(
     for (id, count) in versions {
         counts.entry(id).or_default().versions = count;
     }
-    let submissions: Vec<(Option<String>, i64)> = form_submissions::table
-        .filter(form_submissions::form_id.eq_any(&ids))
-        .group_by(form_submissions::form_id)
-        .select((form_submissions::form_id, count_star()))
+    let submissions: Vec<(String, i64)> = submission_counts::table
+        .filter(submission_counts::form_id.eq_any(&ids))
+        .group_by(submission_counts::form_id)
+        .select((submission_counts::form_id, counted_submissions()))
         .load(conn)?;
     for (id, count) in submissions {
-        if let Some(id) = id {
-            counts.entry(id).or_default().submissions = count;
-        }
+        counts.entry(id).or_default().submissions = count;
     }
     Ok(counts)
 }

@@ -10,6 +10,7 @@ pub mod campaigns;
 pub mod columns;
 pub mod configuration;
 mod connection;
+mod counts;
 pub mod custom_fields;
 pub mod database;
 pub mod directory;

@@ -775,6 +775,26 @@ diesel::joinable!(sync_runs -> linkedin_user_profiles (profile_id));
 diesel::joinable!(sync_runs -> linkedin_accounts (account_id));
 diesel::joinable!(account_pauses -> linkedin_accounts (account_id));
 
+diesel::table! {
+    submission_counts (account_id, form_id, campaign_id, matching_status, processing_state, is_test, is_ignored_test) {
+        account_id -> Text,
+        form_id -> Text,
+        campaign_id -> Text,
+        matching_status -> Text,
+        processing_state -> Text,
+        is_test -> Bool,
+        is_ignored_test -> Bool,
+        submissions -> BigInt,
+    }
+}
+
+diesel::table! {
+    campaign_lead_counts (campaign_id) {
+        campaign_id -> Text,
+        leads -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     users,
     user_roles,
@@ -821,6 +841,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     report_submissions,
     report_queue,
     report_progress,
+    submission_counts,
+    campaign_lead_counts,
     account_pauses,
     synchronization_resets,
     api_calls,

@@ -1,13 +1,13 @@
 //! The aggregated sync status: the numbers of `leadgen status`, the demo's summary and the Sync Status page.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
-use diesel::dsl::{count_star, max, sql};
+use diesel::dsl::{count_star, max};
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
 use serde::Serialize;
 
+use super::counts::counted_submissions;
 use super::schema::{
-    form_submissions, lead_forms, leads, linkedin_accounts, linkedin_user_profiles, sync_runs,
+    lead_forms, leads, linkedin_accounts, linkedin_user_profiles, submission_counts, sync_runs,
 };
 use super::{AnyConn, StoreError};
 
@@ -51,21 +51,12 @@ pub struct RunTotals {
     pub running: i64,
 }
 
-/// Counts everything. Cost: index scans, no table scan of submissions.
+/// Counts everything. Submissions were counted as they came ([`super::counts`]); leads are counted over an index.
 ///
 /// # Errors
 /// As any query.
 pub fn aggregate(conn: &mut AnyConn) -> Result<StatusTotals, StoreError> {
-    let all_submissions: i64 = form_submissions::table.count().get_result(conn)?;
-    // Written as constants, so that the partial indexes serve.
-    let test_submissions: i64 = form_submissions::table
-        .filter(sql::<Bool>("is_test"))
-        .count()
-        .get_result(conn)?;
-    let processing_failed: i64 = form_submissions::table
-        .filter(sql::<Bool>("processing_state = 'processing_failed'"))
-        .count()
-        .get_result(conn)?;
+    let submissions = submission_totals(conn)?;
     let last: Option<NaiveDateTime> = linkedin_accounts::table
         .select(max(linkedin_accounts::last_synchronized_at))
         .get_result(conn)?;
@@ -73,31 +64,63 @@ pub fn aggregate(conn: &mut AnyConn) -> Result<StatusTotals, StoreError> {
         profiles: linkedin_user_profiles::table.count().get_result(conn)?,
         accounts: linkedin_accounts::table.count().get_result(conn)?,
         forms: lead_forms::table.count().get_result(conn)?,
-        submissions: all_submissions - test_submissions,
-        test_submissions,
+        submissions: submissions.of_people,
+        test_submissions: submissions.tests,
         leads: leads::table.count().get_result(conn)?,
-        leads_created: count_status(conn, "new_lead_created")?,
-        leads_updated: count_status(conn, "updated_existing_lead")?,
-        match_failed: form_submissions::table
-            .filter(form_submissions::matching_status.eq("match_failed"))
-            .filter(
-                form_submissions::reason
-                    .is_null()
-                    .or(form_submissions::reason.ne("test_lead_ignored")),
-            )
-            .count()
-            .get_result(conn)?,
-        processing_failed,
+        leads_created: submissions.leads_created,
+        leads_updated: submissions.leads_updated,
+        match_failed: submissions.match_failed,
+        processing_failed: submissions.processing_failed,
         last_synchronization_at: last.map(|at| at.and_utc()),
         runs: run_totals(conn)?,
     })
 }
 
-fn count_status(conn: &mut AnyConn, status: &str) -> Result<i64, StoreError> {
-    Ok(form_submissions::table
-        .filter(form_submissions::matching_status.eq(status))
-        .count()
-        .get_result(conn)?)
+/// Submissions by what became of them.
+#[derive(Default)]
+struct SubmissionTotals {
+    of_people: i64,
+    tests: i64,
+    leads_created: i64,
+    leads_updated: i64,
+    match_failed: i64,
+    processing_failed: i64,
+}
+
+fn submission_totals(conn: &mut AnyConn) -> Result<SubmissionTotals, StoreError> {
+    let rows: Vec<(String, String, bool, bool, i64)> = submission_counts::table
+        .group_by((
+            submission_counts::matching_status,
+            submission_counts::processing_state,
+            submission_counts::is_test,
+            submission_counts::is_ignored_test,
+        ))
+        .select((
+            submission_counts::matching_status,
+            submission_counts::processing_state,
+            submission_counts::is_test,
+            submission_counts::is_ignored_test,
+            counted_submissions(),
+        ))
+        .load(conn)?;
+    let mut totals = SubmissionTotals::default();
+    for (matching_status, processing_state, is_test, is_ignored_test, count) in rows {
+        if is_test {
+            totals.tests += count;
+        } else {
+            totals.of_people += count;
+        }
+        match matching_status.as_str() {
+            "new_lead_created" => totals.leads_created += count,
+            "updated_existing_lead" => totals.leads_updated += count,
+            "match_failed" if !is_ignored_test => totals.match_failed += count,
+            _ => {}
+        }
+        if processing_state == "processing_failed" {
+            totals.processing_failed += count;
+        }
+    }
+    Ok(totals)
 }
 
 fn run_totals(conn: &mut AnyConn) -> Result<RunTotals, StoreError> {

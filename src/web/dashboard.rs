@@ -6,8 +6,8 @@ mod file;
 mod weekly;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
@@ -33,43 +33,30 @@ struct Counted {
 }
 
 /// How long a reader waits until what reports count is up to date; a long history is counted on behind the page.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Whether something counts on behind a page of this process.
-static IS_COUNTING: AtomicBool = AtomicBool::new(false);
-
-/// Lets the next one count on, however this one ends.
-struct CountingOn;
-
-impl Drop for CountingOn {
-    fn drop(&mut self) {
-        IS_COUNTING.store(false, Ordering::Release);
-    }
-}
-
-/// Brings what reports count up to date, in steps, so that a synchronization gets its turn between them.
-/// Answers whether it is.
+/// Brings what reports count up to date, in steps, so that a synchronization gets its turn between them. One reader of
+/// this process counts, for all. Answers whether everything is counted.
 async fn catch_up(portal: &Portal) -> Result<bool, WebError> {
     if !portal.store.read(report_facts::is_behind).await? {
         return Ok(true);
     }
-    if IS_COUNTING.load(Ordering::Acquire) {
-        return Ok(false);
-    }
-    let begun = Instant::now();
-    while portal.store.write(report_facts::catch_up).await? {
-        if begun.elapsed() > PATIENCE {
-            if !IS_COUNTING.swap(true, Ordering::AcqRel) {
-                let (store, guard) = (portal.store.clone(), CountingOn);
-                actix_web::rt::spawn(async move {
-                    let _guard = guard;
-                    while let Ok(true) = store.write(report_facts::catch_up).await {}
-                });
-            }
-            return Ok(false);
+    let store = portal.store.clone();
+    let turn = Arc::clone(&portal.report_turn).lock_owned();
+    let counting = actix_web::rt::spawn(async move {
+        let _turn = turn.await;
+        // Whoever had the turn before may have counted everything.
+        if store.read(report_facts::is_behind).await? {
+            while store.write(report_facts::catch_up).await? {}
         }
+        Ok::<_, StoreError>(())
+    });
+    match tokio::time::timeout(PATIENCE, counting).await {
+        Ok(Ok(counted)) => counted.map(|()| true).map_err(WebError::from),
+        Ok(Err(error)) => Err(WebError::Internal(error.to_string())),
+        // It counts on behind the page.
+        Err(_) => Ok(false),
     }
-    Ok(true)
 }
 
 /// Brings what reports count up to date, then counts.

@@ -121,6 +121,8 @@ pub struct Portal {
     pub signer: Signer,
     /// The browsers that watch live pages.
     pub events: events::Events,
+    /// Held by whoever brings what reports count up to date.
+    pub report_turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Portal {
@@ -146,6 +148,7 @@ impl Portal {
             wake,
             passwords: Passwords::new()?,
             signer: Signer::new(secret),
+            report_turn: Arc::default(),
         })
     }
 

@@ -169,6 +169,11 @@ async fn kill_minus_nine_at_random_moments_loses_and_doubles_nothing() {
             .number("SELECT count(*) FROM form_submissions WHERE processing_state = 'unprocessed'"),
         0
     );
+    assert_eq!(
+        database.number("SELECT sum(submissions) FROM submission_counts"),
+        i64::try_from(truth.len()).unwrap(),
+        "counted by the triggers"
+    );
     let (expected_outcomes, expected_people) = undisturbed().await;
     expect_same("outcomes", &outcomes(database), &expected_outcomes);
     expect_same("people", &people(database), &expected_people);

@@ -11,6 +11,7 @@
 mod support;
 
 mod audit_chain;
+mod counts;
 mod defaults;
 mod lead_lists;
 mod match_keys;

@@ -1,0 +1,2 @@
+DROP TABLE campaign_lead_counts;
+DROP TABLE submission_counts;
