@@ -17,7 +17,7 @@ use leadgen::linkedin::{
 };
 use leadgen::settings::Settings;
 use leadgen::store::audit::Actor;
-use leadgen::store::directory::{self, SeenAccount};
+use leadgen::store::directory::accounts::{SeenAccount, save_accounts};
 use leadgen::store::leases::ClaimFilter;
 use leadgen::store::{StoreError, organizations, profiles, tokens};
 use leadgen::sync::SyncOptions;
@@ -148,7 +148,7 @@ async fn prepare(app: &App) {
                 account_role: Some("ACCOUNT_MANAGER".into()),
                 page_roles: vec!["ADMINISTRATOR".into()],
             };
-            directory::save_accounts(conn, &profile, &[seen], now)?;
+            save_accounts(conn, &profile, &[seen], now)?;
             // The pages know no list of accounts: the profile itself is not due.
             conn.batch_execute("UPDATE linkedin_user_profiles SET next_sync_at = NULL")?;
             Ok::<_, StoreError>(())

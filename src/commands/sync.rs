@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::{CommandError, open_migrated, say};
 use crate::domain::sync::{RunStatus, RunTrigger};
 use crate::store::audit::{self, Actor};
-use crate::store::leases::{ClaimFilter, RunCounts};
+use crate::store::leases::ClaimFilter;
+use crate::store::run_counts::RunCounts;
 use crate::store::{self, StoreError};
 use crate::sync::scheduler::Step;
 
@@ -41,7 +42,7 @@ pub async fn run(arguments: Arguments) -> Result<(), CommandError> {
         let found = app
             .store()
             .write(move |conn| {
-                let found = store::leases::make_due(conn, &wanted, RunTrigger::CommandLine)?;
+                let found = store::due::make(conn, &wanted, RunTrigger::CommandLine)?;
                 if let Some(profile) = &found {
                     let object = ("linkedin_user_profile", profile.as_str(), wanted.as_str());
                     let action = "linkedin_user_profile.sync_requested";
@@ -84,7 +85,7 @@ pub async fn run(arguments: Arguments) -> Result<(), CommandError> {
     let ids = runs.iter().map(|(id, _, _)| id.clone()).collect::<Vec<_>>();
     let counts = app
         .store()
-        .read(move |conn| store::leases::counts_of(conn, &ids))
+        .read(move |conn| store::run_counts::of(conn, &ids))
         .await?;
     let failed = runs
         .iter()

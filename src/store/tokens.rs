@@ -1,14 +1,11 @@
-//! LinkedIn tokens as sealed bytes, the refresh lease that keeps replicas from refreshing at once, what LinkedIn granted
-//! until the organization is confirmed, and the one-time `state` values of the connect flow.
+//! LinkedIn tokens as sealed bytes, the refresh lease that keeps replicas from refreshing at once, and what becomes of a
+//! profile that gets or loses its token.
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
-use super::schema::{
-    linkedin_accounts, linkedin_tokens, linkedin_user_profiles, oauth_states,
-    pending_authorizations, profile_accounts,
-};
-use super::{AnyConn, StoreError, database_now};
+use super::schema::{linkedin_accounts, linkedin_tokens, linkedin_user_profiles, profile_accounts};
+use super::{AnyConn, StoreError, database_now, pending_authorizations};
 use crate::domain::account::{CampaignSyncStatus, FormSyncStatus};
 use crate::domain::ids::{OrganizationId, ProfileId, UserId};
 use crate::domain::profile::{Authorization, ProfileSyncStatus};
@@ -50,7 +47,8 @@ type TokenRow = (
     i64,
 );
 
-fn scopes_of(text: &str) -> Vec<String> {
+/// The scopes of a column: parted by spaces, as OAuth writes them.
+pub(super) fn scopes_of(text: &str) -> Vec<String> {
     text.split(' ')
         .filter(|scope| !scope.is_empty())
         .map(str::to_owned)
@@ -205,11 +203,7 @@ pub fn disconnect(
 ) -> Result<(), StoreError> {
     diesel::delete(linkedin_tokens::table.filter(linkedin_tokens::profile_id.eq(profile.as_str())))
         .execute(conn)?;
-    diesel::delete(
-        pending_authorizations::table
-            .filter(pending_authorizations::profile_id.eq(profile.as_str())),
-    )
-    .execute(conn)?;
+    pending_authorizations::delete(conn, profile)?;
     set_unauthorized(conn, profile, Authorization::NotAuthorized, None, now)
 }
 
@@ -268,118 +262,6 @@ fn refresh_account_states(conn: &mut AnyConn, now: DateTime<Utc>) -> Result<(), 
     Ok(())
 }
 
-/// What LinkedIn granted and nobody has confirmed yet.
-#[derive(Debug, Clone)]
-pub struct Pending {
-    /// Who came back from LinkedIn.
-    pub user_id: UserId,
-    /// The sealed tokens (sealed for this table).
-    pub tokens: SealedTokens,
-    /// `urn:li:person:…` where the scopes told it.
-    pub member_urn: Option<String>,
-    /// The member's name where the scopes told it.
-    pub member_name: Option<String>,
-    /// When LinkedIn granted it.
-    pub created_at: DateTime<Utc>,
-}
-
-/// Keeps a grant until the organization is confirmed; replaces an earlier unconfirmed one.
-///
-/// # Errors
-/// As any query.
-pub fn save_pending(
-    conn: &mut AnyConn,
-    profile: &ProfileId,
-    pending: &Pending,
-) -> Result<(), StoreError> {
-    use pending_authorizations as p;
-    diesel::delete(p::table.filter(p::profile_id.eq(profile.as_str()))).execute(conn)?;
-    diesel::insert_into(p::table)
-        .values((
-            p::profile_id.eq(profile.as_str()),
-            p::user_id.eq(pending.user_id.as_str()),
-            p::access_token.eq(&pending.tokens.access_token),
-            p::access_token_expires_at.eq(pending.tokens.access_token_expires_at.naive_utc()),
-            p::refresh_token.eq(pending.tokens.refresh_token.as_ref()),
-            p::refresh_token_expires_at.eq(pending
-                .tokens
-                .refresh_token_expires_at
-                .map(|at| at.naive_utc())),
-            p::scopes.eq(pending.tokens.scopes.join(" ")),
-            p::member_urn.eq(pending.member_urn.as_deref()),
-            p::member_name.eq(pending.member_name.as_deref()),
-            p::created_at.eq(pending.created_at.naive_utc()),
-        ))
-        .execute(conn)?;
-    Ok(())
-}
-
-type PendingRow = (
-    String,
-    Vec<u8>,
-    NaiveDateTime,
-    Option<Vec<u8>>,
-    Option<NaiveDateTime>,
-    String,
-    Option<String>,
-    Option<String>,
-    NaiveDateTime,
-);
-
-/// The unconfirmed grant of a profile.
-///
-/// # Errors
-/// As any query.
-pub fn find_pending(
-    conn: &mut AnyConn,
-    profile: &ProfileId,
-) -> Result<Option<Pending>, StoreError> {
-    use pending_authorizations as p;
-    let row: Option<PendingRow> = p::table
-        .filter(p::profile_id.eq(profile.as_str()))
-        .select((
-            p::user_id,
-            p::access_token,
-            p::access_token_expires_at,
-            p::refresh_token,
-            p::refresh_token_expires_at,
-            p::scopes,
-            p::member_urn,
-            p::member_name,
-            p::created_at,
-        ))
-        .first(conn)
-        .optional()?;
-    row.map(
-        |(user, access, ends, refresh, refresh_ends, scopes, urn, name, created)| {
-            Ok(Pending {
-                user_id: super::columns::id("pending_authorizations", &user)?,
-                tokens: SealedTokens {
-                    access_token: access,
-                    access_token_expires_at: ends.and_utc(),
-                    refresh_token: refresh,
-                    refresh_token_expires_at: refresh_ends.map(|at| at.and_utc()),
-                    scopes: scopes_of(&scopes),
-                },
-                member_urn: urn,
-                member_name: name,
-                created_at: created.and_utc(),
-            })
-        },
-    )
-    .transpose()
-}
-
-/// Drops the unconfirmed grant of a profile.
-///
-/// # Errors
-/// As any query.
-pub fn delete_pending(conn: &mut AnyConn, profile: &ProfileId) -> Result<(), StoreError> {
-    use pending_authorizations as p;
-    diesel::delete(p::table.filter(p::profile_id.eq(profile.as_str()))).execute(conn)?;
-    Ok(())
-}
-
 /// Turns a confirmed grant into the profile's tokens: the profile is Authorized and due at once.
 ///
 /// # Errors
@@ -417,7 +299,7 @@ pub fn authorize(
             t::token_version.eq(version),
         ))
         .execute(conn)?;
-    delete_pending(conn, profile)?;
+    pending_authorizations::delete(conn, profile)?;
     let due = database_now(conn)?.naive_utc();
     let changed = diesel::update(p::table.filter(p::id.eq(profile.as_str())))
         .set((
@@ -440,127 +322,6 @@ pub fn authorize(
         return Err(StoreError::NotFound("LinkedIn user profile"));
     }
     refresh_account_states(conn, now)
-}
-
-/// One click on Authorize.
-#[derive(Debug, Clone)]
-pub struct OauthState {
-    /// SHA-256 of `state`, hexadecimal.
-    pub state_hash: String,
-    /// The session that clicked.
-    pub session_binding: String,
-    /// The person that clicked.
-    pub user_id: UserId,
-    /// For which profile.
-    pub profile_id: ProfileId,
-    /// When it ends.
-    pub expires_at: DateTime<Utc>,
-    /// When LinkedIn came back with it.
-    pub consumed_at: Option<DateTime<Utc>>,
-}
-
-/// Stores a new `state`, and forgets the ones that ended more than a day ago.
-///
-/// # Errors
-/// As any query.
-pub fn insert_state(
-    conn: &mut AnyConn,
-    state: &OauthState,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    use oauth_states as s;
-    diesel::delete(s::table.filter(s::expires_at.lt((now - TimeDelta::days(1)).naive_utc())))
-        .execute(conn)?;
-    diesel::insert_into(s::table)
-        .values((
-            s::state_hash.eq(&state.state_hash),
-            s::session_binding.eq(&state.session_binding),
-            s::user_id.eq(state.user_id.as_str()),
-            s::profile_id.eq(state.profile_id.as_str()),
-            s::created_at.eq(now.naive_utc()),
-            s::expires_at.eq(state.expires_at.naive_utc()),
-        ))
-        .execute(conn)?;
-    Ok(())
-}
-
-/// A `state` by its hash.
-///
-/// # Errors
-/// As any query.
-pub fn find_state(conn: &mut AnyConn, hash: &str) -> Result<Option<OauthState>, StoreError> {
-    use oauth_states as s;
-    type Row = (
-        String,
-        String,
-        String,
-        String,
-        NaiveDateTime,
-        Option<NaiveDateTime>,
-    );
-    let row: Option<Row> = s::table
-        .filter(s::state_hash.eq(hash))
-        .select((
-            s::state_hash,
-            s::session_binding,
-            s::user_id,
-            s::profile_id,
-            s::expires_at,
-            s::consumed_at,
-        ))
-        .first(conn)
-        .optional()?;
-    row.map(
-        |(state_hash, session_binding, user, profile, expires, consumed)| {
-            Ok(OauthState {
-                state_hash,
-                session_binding,
-                user_id: super::columns::id("oauth_states", &user)?,
-                profile_id: super::columns::id("oauth_states", &profile)?,
-                expires_at: expires.and_utc(),
-                consumed_at: consumed.map(|at| at.and_utc()),
-            })
-        },
-    )
-    .transpose()
-}
-
-/// Uses a `state` up; `false` when somebody was quicker.
-///
-/// # Errors
-/// As any query.
-pub fn consume_state(
-    conn: &mut AnyConn,
-    hash: &str,
-    now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
-    use oauth_states as s;
-    let used = diesel::update(
-        s::table
-            .filter(s::state_hash.eq(hash))
-            .filter(s::consumed_at.is_null()),
-    )
-    .set(s::consumed_at.eq(now.naive_utc()))
-    .execute(conn)?;
-    Ok(used == 1)
-}
-
-/// The latest unanswered click on Authorize of a profile: LinkedIn may have shown an error page of its own.
-///
-/// # Errors
-/// As any query.
-pub fn unanswered_state(
-    conn: &mut AnyConn,
-    profile: &ProfileId,
-) -> Result<Option<DateTime<Utc>>, StoreError> {
-    use oauth_states as s;
-    let latest: Option<(NaiveDateTime, Option<NaiveDateTime>)> = s::table
-        .filter(s::profile_id.eq(profile.as_str()))
-        .order(s::created_at.desc())
-        .select((s::created_at, s::consumed_at))
-        .first(conn)
-        .optional()?;
-    Ok(latest.and_then(|(created, consumed)| consumed.is_none().then(|| created.and_utc())))
 }
 
 /// Marks an expired profile as being authorised again, or back as expired when that did not succeed. A profile whose

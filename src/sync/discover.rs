@@ -10,7 +10,7 @@ use crate::domain::ids::ProfileId;
 use crate::domain::sync::{FailureReason, RunStatus, next_attempt};
 use crate::linkedin::wire::AdAccount;
 use crate::linkedin::{AccessToken, Page};
-use crate::store::directory::SeenAccount;
+use crate::store::directory::accounts::SeenAccount;
 use crate::store::leases::{Lease, RunEnd};
 use crate::store::{self, StoreError};
 
@@ -37,7 +37,8 @@ pub async fn run(ctx: SyncContext, lease: Lease, profile: ProfileId) -> Result<R
             ctx.store
                 .write(move |conn| {
                     store::leases::fence(conn, &lease)?;
-                    let linked = store::directory::save_accounts(conn, &profile, &seen, now)?;
+                    let linked =
+                        store::directory::accounts::save_accounts(conn, &profile, &seen, now)?;
                     let name = store::profiles::name(conn, &profile)?;
                     store::audit::record(
                         conn,
@@ -72,7 +73,7 @@ pub async fn run(ctx: SyncContext, lease: Lease, profile: ProfileId) -> Result<R
             let streak = {
                 let profile = profile.clone();
                 ctx.store
-                    .read(move |conn| store::leases::profile_failure_streak(conn, &profile))
+                    .read(move |conn| store::claimed::profile_failure_streak(conn, &profile))
                     .await?
             };
             let attempt = u32::try_from(streak).unwrap_or(u32::MAX).saturating_add(1);

@@ -72,7 +72,7 @@ impl Latest {
             .filter_map(|sample| sample.form.map(|(form, _)| form))
             .collect();
         let numbers: Vec<i64> = numbers.into_iter().collect();
-        let versions = store::directory::versions(conn, &numbers)?;
+        let versions = store::directory::forms::versions(conn, &numbers)?;
         Ok(Self {
             submissions: found
                 .into_iter()

@@ -148,7 +148,7 @@ impl Scheduler {
         let due = self
             .ctx
             .store
-            .read(store::leases::is_anything_due)
+            .read(store::due::is_anything)
             .await
             .map_err(|error: StoreError| SyncError::from(error))?;
         if !due {
@@ -176,7 +176,7 @@ impl Scheduler {
                 Leased::Account(id) => {
                     let account = ctx
                         .store
-                        .read(move |conn| store::leases::claimed_account(conn, &id))
+                        .read(move |conn| store::claimed::account(conn, &id))
                         .await
                         .map_err(|error: StoreError| SyncError::from(error))?;
                     pull::run(ctx, lease, account).await

@@ -23,7 +23,7 @@ use crate::domain::profile::{
 use crate::store::accounts::{self, Account, AccountCounts, AccountFilter};
 use crate::store::audit::{self, Actor};
 use crate::store::profiles::{self, Profile, ProfileFilter};
-use crate::store::{StoreError, leads, tokens};
+use crate::store::{StoreError, leads, oauth_states};
 
 /// Whether this person may change the profile: Administrators all, Salespeople their own.
 #[must_use]
@@ -310,7 +310,7 @@ async fn show_page(
             let ids: Vec<_> = accounts.iter().map(|account| &account.id).collect();
             let counts = accounts::counts(conn, &ids)?;
             let owners = leads::possible_owners(conn)?;
-            let unanswered = tokens::unanswered_state(conn, &id)?;
+            let unanswered = oauth_states::unanswered(conn, &id)?;
             let history = history::read(conn, "linkedin_user_profile", id.as_str())?;
             Ok::<_, StoreError>((profile, accounts, counts, owners, unanswered, history))
         })

@@ -6,7 +6,7 @@ use leadgen::domain::access::Role;
 use leadgen::domain::ids::{AccountId, RunId};
 use leadgen::store::audit::Actor;
 use leadgen::store::leases::{self, ClaimFilter, Leased};
-use leadgen::store::{AnyConn, StoreError, accounts, activity, pauses};
+use leadgen::store::{AnyConn, StoreError, accounts, activity, due, pauses};
 
 use crate::support::TestDatabase;
 use crate::support::records::{self, a_profile, a_user, authorize, day, new, seed_defaults};
@@ -61,14 +61,14 @@ fn a_paused_account_is_not_claimed_until_it_is_resumed() {
     assert_eq!(claimed, accounts[1]);
     assert!(claim(conn).is_none());
     // The look that spares the write lock agrees with the claim.
-    assert!(!leases::is_anything_due(conn).unwrap());
+    assert!(!due::is_anything(conn).unwrap());
     assert!(matches!(
         accounts::request_sync(conn, &accounts[0]),
         Err(StoreError::Rule(_))
     ));
     database.execute("UPDATE linkedin_accounts SET next_sync_at = '2099-01-01 00:00:00'");
     pauses::delete(conn, &accounts[0]).unwrap();
-    assert!(leases::is_anything_due(conn).unwrap());
+    assert!(due::is_anything(conn).unwrap());
     assert_eq!(claim(conn).unwrap().0, accounts[0]);
     assert!(matches!(
         pauses::delete(conn, &accounts[0]),

@@ -13,7 +13,9 @@ use leadgen::domain::lead::{
 };
 use leadgen::domain::submission::{MatchingStatus, ProcessingState, SubmissionReason};
 use leadgen::domain::time_zone::TimeZone;
-use leadgen::store::directory::{SeenAccount, SeenCampaign, SeenForm};
+use leadgen::store::directory::accounts::SeenAccount;
+use leadgen::store::directory::campaigns::SeenCampaign;
+use leadgen::store::directory::forms::SeenForm;
 use leadgen::store::intake::DecidedSubmission;
 use leadgen::store::schema::{linkedin_tokens, linkedin_user_profiles, sync_runs};
 use leadgen::store::users::User;
@@ -114,7 +116,7 @@ pub fn accounts(conn: &mut AnyConn, profile: &ProfileId, names: &[&str]) -> Vec<
             page_roles: vec!["LEAD_GEN_FORMS_MANAGER".to_owned()],
         })
         .collect();
-    directory::save_accounts(conn, profile, &seen, day()).unwrap();
+    directory::accounts::save_accounts(conn, profile, &seen, day()).unwrap();
     let filter = leadgen::store::accounts::AccountFilter {
         profile_id: Some(profile.clone()),
         ..Default::default()
@@ -202,7 +204,7 @@ pub fn a_form(
     content: FormVersion,
 ) -> (FormId, FormVersionId) {
     let number = content.number;
-    directory::save_forms(
+    directory::forms::save_forms(
         conn,
         account,
         &[SeenForm {
@@ -217,7 +219,7 @@ pub fn a_form(
         day(),
     )
     .unwrap();
-    let version = directory::versions(conn, &[linkedin_id])
+    let version = directory::forms::versions(conn, &[linkedin_id])
         .unwrap()
         .remove(&(linkedin_id, number))
         .unwrap();
@@ -231,7 +233,7 @@ pub fn a_campaign(
     linkedin_id: i64,
     name: &str,
 ) -> CampaignId {
-    directory::save_campaigns(
+    directory::campaigns::save_campaigns(
         conn,
         account,
         &[SeenCampaign {
@@ -246,7 +248,7 @@ pub fn a_campaign(
         day(),
     )
     .unwrap();
-    directory::campaign_ids(conn, &[linkedin_id])
+    directory::campaigns::campaign_ids(conn, &[linkedin_id])
         .unwrap()
         .remove(&linkedin_id)
         .unwrap()

@@ -14,7 +14,8 @@ use crate::domain::ids::{FormId, FormVersionId};
 use crate::domain::text::clean_text;
 use crate::linkedin::wire;
 use crate::linkedin::{self, Owner};
-use crate::store::directory::{SeenCampaign, SeenCreative, SeenForm};
+use crate::store::directory::campaigns::{SeenCampaign, SeenCreative};
+use crate::store::directory::forms::SeenForm;
 
 /// LinkedIn counts milliseconds since 1970.
 #[must_use]

@@ -15,7 +15,7 @@ use super::intake::Response;
 use crate::domain::field_mapping::VersionMapping;
 use crate::domain::form::FormVersion;
 use crate::domain::ids::{AccountId, CampaignId, FormId, LeadId, UserId};
-use crate::store::leases::RunCounts;
+use crate::store::run_counts::RunCounts;
 use crate::store::{self, AnyConn, StoreError};
 use readiness::Readiness;
 use rules::Rules;
@@ -78,9 +78,9 @@ pub fn run(
         distinct(items.iter().filter_map(|i| i.response.form.map(|f| f.0)));
     let campaign_numbers: Vec<i64> =
         distinct(items.iter().filter_map(|i| i.content.campaign_linkedin_id));
-    let versions = store::directory::versions(conn, &form_numbers)?;
-    let form_ids = store::directory::form_ids(conn, &form_numbers)?;
-    let campaigns = store::directory::campaign_ids(conn, &campaign_numbers)?;
+    let versions = store::directory::forms::versions(conn, &form_numbers)?;
+    let form_ids = store::directory::forms::form_ids(conn, &form_numbers)?;
+    let campaigns = store::directory::campaigns::campaign_ids(conn, &campaign_numbers)?;
     let places = Places {
         batch,
         versions: &versions,

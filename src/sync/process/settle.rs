@@ -15,7 +15,7 @@ use crate::domain::submission::{
     MatchingStatus, ProcessingState, SubmissionReason, SubmissionStamp,
 };
 use crate::store::intake::DecidedSubmission;
-use crate::store::leases::RunCounts;
+use crate::store::run_counts::RunCounts;
 use crate::sync::decision::{DecisionRecord, OwnerRecord};
 
 impl Places<'_> {

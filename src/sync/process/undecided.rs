@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::domain::ids::{LeadId, SubmissionId};
 use crate::domain::submission::ProcessingState;
 use crate::store::intake::Known;
-use crate::store::leases::RunCounts;
+use crate::store::run_counts::RunCounts;
 use crate::store::{self, AnyConn, StoreError};
 use crate::sync::intake::{Content, Response};
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Puller;
 use crate::domain::ids::RunId;
 use crate::domain::sync::StreamState;
-use crate::store::leases::RunCounts;
+use crate::store::run_counts::RunCounts;
 use crate::store::streams::StreamKey;
 use crate::store::{self, StoreError};
 use crate::sync::intake::Response;
@@ -118,7 +118,7 @@ impl Puller {
             let mut counts = fetched;
             counts += process::run(conn, &batch, responses.as_slice())?;
             store::streams::save(conn, &key, &state, None)?;
-            store::leases::add_counts(conn, &run, counts)?;
+            store::run_counts::add(conn, &run, counts)?;
             record_synchronized(conn, &batch, &run, &account_name, counts)
         })
         .await

@@ -81,8 +81,8 @@ impl Puller {
             self.ctx.clock.now(),
         );
         self.write(move |conn| {
-            store::directory::save_campaigns(conn, &account, &campaigns, now)?;
-            store::directory::save_creatives(conn, &account, &creatives, now)?;
+            store::directory::campaigns::save_campaigns(conn, &account, &campaigns, now)?;
+            store::directory::campaigns::save_creatives(conn, &account, &creatives, now)?;
             store::audit::record(
                 conn,
                 now,

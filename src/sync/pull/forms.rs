@@ -7,7 +7,7 @@ use super::{PAGE_LIMIT, Puller};
 use crate::domain::sync::{FailureReason, is_last_page};
 use crate::linkedin::Page;
 use crate::store;
-use crate::store::directory::SeenForm;
+use crate::store::directory::forms::SeenForm;
 use crate::sync::SyncError;
 use crate::sync::intake::{self, Response};
 
@@ -66,7 +66,7 @@ impl Puller {
             self.ctx.clock.now(),
         );
         self.write(move |conn| {
-            let new_versions = store::directory::save_forms(conn, &account, &seen, now)?;
+            let new_versions = store::directory::forms::save_forms(conn, &account, &seen, now)?;
             if new_versions.is_empty() {
                 return Ok(());
             }
@@ -108,7 +108,7 @@ impl Puller {
         let known = self
             .ctx
             .store
-            .read(move |conn| store::directory::known_versions(conn, &forms))
+            .read(move |conn| store::directory::forms::known_versions(conn, &forms))
             .await?;
         for version in named.iter().filter(|version| !known.contains(version)) {
             let is_new = self

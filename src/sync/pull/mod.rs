@@ -19,8 +19,9 @@ use super::intake;
 use super::{SyncContext, SyncError};
 use crate::domain::account::{CampaignSyncStatus, FormSyncStatus, LeadType};
 use crate::domain::sync::{FailureReason, RunStatus, next_attempt};
-use crate::store::directory::AccountStates;
-use crate::store::leases::{ClaimedAccount, Lease, RunEnd};
+use crate::store::claimed::ClaimedAccount;
+use crate::store::directory::accounts::AccountStates;
+use crate::store::leases::{Lease, RunEnd};
 use crate::store::streams::StreamKey;
 use crate::store::{self, StoreError};
 
@@ -266,8 +267,8 @@ impl Puller {
             self.ctx.clock.now(),
         );
         self.write(move |conn| {
-            store::directory::save_account_states(conn, &account, states, now)?;
-            store::directory::save_form_states(conn, &account)
+            store::directory::accounts::save_account_states(conn, &account, states, now)?;
+            store::directory::forms::save_form_states(conn, &account)
         })
         .await?;
         Ok(progress)

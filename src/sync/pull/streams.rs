@@ -13,7 +13,7 @@ use crate::domain::sync::{
 };
 use crate::linkedin::ResponsesQuery;
 use crate::store;
-use crate::store::leases::RunCounts;
+use crate::store::run_counts::RunCounts;
 use crate::store::streams::StreamKey;
 use crate::sync::SyncError;
 use crate::sync::intake::{self, Place, Response};

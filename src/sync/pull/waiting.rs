@@ -3,7 +3,7 @@
 use super::batches::{Shared, is_refusal, record_synchronized};
 use super::{PAGE_LIMIT, Puller};
 use crate::store;
-use crate::store::leases::RunCounts;
+use crate::store::run_counts::RunCounts;
 use crate::sync::intake::{Place, Response};
 use crate::sync::{SyncError, process};
 
@@ -88,7 +88,7 @@ impl Puller {
             let mut done = process::run(conn, &batch, responses.as_slice())?;
             done.submissions_new = 0;
             done.submissions_known = 0;
-            store::leases::add_counts(conn, &run, done)?;
+            store::run_counts::add(conn, &run, done)?;
             record_synchronized(conn, &batch, &run, &account_name, done)?;
             Ok(done)
         })
