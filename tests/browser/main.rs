@@ -10,7 +10,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod dashboard;
 mod every_page;
+mod imports;
 mod keyboard;
+mod leads;
+mod settings;
+mod submissions;
+mod sync_pages;
 mod walk;
 mod without_scripts;

@@ -138,6 +138,63 @@ impl Chromium {
         self.client.goto(&url).await.unwrap();
     }
 
+    /// Signs in by the form, from wherever it is.
+    pub async fn sign_in(&self, email: &str) {
+        self.open("/sign-in").await;
+        self.fill("E-mail address", email).await;
+        self.fill("Password", super::installation::PASSWORD).await;
+        self.click("Sign in").await;
+        self.expect("Sign out").await;
+    }
+
+    /// Ticks the first `count` boxes of the list.
+    pub async fn tick_rows(&self, count: usize) {
+        let boxes = self
+            .client
+            .find_all(Locator::Css("main tbody input[type=checkbox]"))
+            .await
+            .unwrap();
+        for field in boxes.iter().take(count) {
+            field.click().await.unwrap();
+        }
+    }
+
+    /// Puts a long text into the field with this label at once; typing it would take minutes.
+    pub async fn paste(&self, label: &str, text: &str) {
+        let field = self.control_of(label).await;
+        self.client
+            .execute(
+                "arguments[0].value = arguments[1]",
+                vec![serde_json::to_value(field).unwrap(), json!(text)],
+            )
+            .await
+            .unwrap();
+    }
+
+    /// What the portal answers to a GET that a link of this page would make, such as a file to download.
+    pub async fn download(&self, path: &str) -> String {
+        let answer = self
+            .client
+            .execute_async(
+                "const done = arguments[1]; fetch(arguments[0]).then(r => r.text()).then(done)",
+                vec![json!(path)],
+            )
+            .await
+            .unwrap();
+        answer.as_str().unwrap().to_owned()
+    }
+
+    /// Where the link with these words leads.
+    pub async fn link(&self, words: &str) -> String {
+        let link = self
+            .wait_for(
+                &format!("link `{words}`"),
+                &format!("//a[normalize-space()={}]", quoted(words)),
+            )
+            .await;
+        link.attr("href").await.unwrap().unwrap()
+    }
+
     /// Where the browser is, without scheme and host when it is in the portal.
     pub async fn place(&self) -> String {
         let url = self.client.current_url().await.unwrap().to_string();
@@ -308,6 +365,14 @@ impl Chromium {
         )))
         .await
         .unwrap_or_else(|error| panic!("no option `{option}` in `{label}`: {error}"));
+        // A person's choice makes this event, too; the driver's makes only `change`.
+        self.client
+            .execute(
+                "arguments[0].dispatchEvent(new Event('input', { bubbles: true }))",
+                vec![serde_json::to_value(list).unwrap()],
+            )
+            .await
+            .unwrap();
     }
 
     /// Presses keys wherever the focus is, one after the other.

@@ -217,6 +217,20 @@ impl Installation {
             .unwrap();
     }
 
+    /// A portal that has read the sandbox's history, with an Administrator `ada@example.com`; nothing syncs by itself.
+    pub async fn at_work() -> Self {
+        let mut installation = Self::new().await;
+        installation.connect("Northwind ads").await;
+        installation.sync().await;
+        installation.add_person(
+            "ada@example.com",
+            "Ada Administrator",
+            &[Role::Administrator],
+        );
+        installation.serve(false);
+        installation
+    }
+
     /// Does everything that is due, in this process.
     pub async fn sync(&self) -> Vec<Step> {
         self.app

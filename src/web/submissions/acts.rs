@@ -154,6 +154,18 @@ pub async fn consequences(
 ) -> Answer {
     let act = asked.act.unwrap_or(BulkAct::Retry);
     let since = moment(asked.since, portal.clock.now());
+    ask(&portal, shell, query, act, since, String::new()).await
+}
+
+/// Says how many of all that match an act would touch, with the reason that was given already.
+async fn ask(
+    portal: &Portal,
+    shell: Shell,
+    query: SubmissionsQuery,
+    act: BulkAct,
+    since: DateTime<Utc>,
+    reason: String,
+) -> Answer {
     let which = Which::Matching(Box::new(query.filter(shell.time_zone())), since);
     let count = portal
         .store
@@ -167,7 +179,7 @@ pub async fn consequences(
         ids: Vec::new(),
         since: since.timestamp_micros(),
         count,
-        reason: String::new(),
+        reason,
         errors: FieldErrors::new(),
     };
     page.shell.render(StatusCode::OK, &page)
@@ -244,8 +256,8 @@ pub async fn act(
     form.id
         .truncate(usize::try_from(MOST_AT_ONCE).unwrap_or_default());
     if form.scope == Scope::All && form.since.is_none() {
-        let asks = query.link(&format!("{PATH}/acts"), &[("act", form.act.as_str())]);
-        return Ok(shell.redirect(asks).quietly());
+        let now = portal.clock.now();
+        return ask(&portal, shell, query, form.act, now, form.reason).await;
     }
     if form.scope == Scope::Chosen && form.id.is_empty() {
         let flash = Flash::failure("Nothing was done: choose at least one submission first.");
