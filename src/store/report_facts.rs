@@ -7,16 +7,18 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Timestamp};
 
+use super::schema::report_queue;
 use super::{AnyConn, StoreError};
 use crate::domain::account::LeadType;
+use crate::domain::ids::SubmissionId;
 use crate::domain::lead::LeadSource;
 use crate::domain::report::{BOUNDS, SLOT_SECONDS};
 
 /// Which leads count, over `l` (leads) and `s` (the lead's first submission, if any): not those that a test lead made.
 const LEAD_COUNTS: &str = "NOT coalesce(s.is_test, FALSE)";
 
-/// Which submissions count, over `s` (form_submissions): those of real people.
-const SUBMISSION_COUNTS: &str = "NOT s.is_test";
+/// Which submissions count, over `s` (form_submissions): those of real people that nobody set aside.
+const SUBMISSION_COUNTS: &str = "NOT s.is_test AND s.ignored_at IS NULL";
 
 /// Which submissions were received live, over `s` and `a` (their account): what was submitted before the portal knew
 /// the account is history that the first synchronization fetched, and waited for nobody.
@@ -25,8 +27,9 @@ const IS_LIVE: &str = "s.submitted_at >= a.created_at";
 /// Records in a step.
 const STEP: i64 = 10_000;
 
-/// How far back a step looks for changes whose transaction committed late or whose replica's clock is behind.
-const OVERLAP: TimeDelta = TimeDelta::minutes(15);
+/// How far back the first step looks for changes whose transaction committed late or whose replica's clock is behind.
+/// After a first synchronization a million records may lie within it, so it is as short as clocks and transactions allow.
+const OVERLAP: TimeDelta = TimeDelta::minutes(2);
 
 /// A stream of changes: rows of a table in the order of a column that moves when the record changes.
 struct Stream {
@@ -80,6 +83,9 @@ const QUEUED_SUBMISSIONS: &str =
 /// The name in the queue of submissions that change because their lead did, or because they wait again.
 const CONCERNED: &str = "concerned";
 
+/// The name in the queue of submissions whose writer asks for it ([`ask`]), because no column that a stream follows moves.
+const ASKED: &str = "asked";
+
 #[derive(QueryableByName)]
 struct Moment {
     #[diesel(sql_type = Nullable<Timestamp>)]
@@ -92,6 +98,29 @@ struct Flag {
     is_set: i64,
 }
 
+/// Has these submissions counted anew by the next [`catch_up`]: for what somebody set aside or took up again.
+///
+/// # Errors
+/// As any query.
+pub(super) fn ask(conn: &mut AnyConn, ids: &[SubmissionId]) -> Result<(), StoreError> {
+    let rows: Vec<_> = ids
+        .iter()
+        .map(|id| {
+            (
+                report_queue::stream.eq(ASKED),
+                report_queue::id.eq(id.as_str()),
+            )
+        })
+        .collect();
+    for rows in rows.chunks(1_000) {
+        crate::each!(conn, |c| diesel::insert_into(report_queue::table)
+            .values(rows)
+            .on_conflict_do_nothing()
+            .execute(c)?);
+    }
+    Ok(())
+}
+
 fn run(conn: &mut AnyConn, sql: &str) -> Result<usize, StoreError> {
     Ok(crate::each!(conn, |c| diesel::sql_query(sql).execute(c)?))
 }
@@ -101,8 +130,12 @@ fn moment(conn: &mut AnyConn, sql: &str) -> Result<Option<NaiveDateTime>, StoreE
     Ok(row.at)
 }
 
-/// From when on a stream is looked at.
-fn start_of(conn: &mut AnyConn, stream: &Stream) -> Result<NaiveDateTime, StoreError> {
+/// From when on a stream is looked at: `overlap` before where the last step ended.
+fn start_of(
+    conn: &mut AnyConn,
+    stream: &Stream,
+    overlap: TimeDelta,
+) -> Result<NaiveDateTime, StoreError> {
     let followed = moment(
         conn,
         &format!(
@@ -110,7 +143,7 @@ fn start_of(conn: &mut AnyConn, stream: &Stream) -> Result<NaiveDateTime, StoreE
             stream.name
         ),
     )?;
-    Ok(followed.map_or(DateTime::UNIX_EPOCH.naive_utc(), |at| at - OVERLAP))
+    Ok(followed.map_or(DateTime::UNIX_EPOCH.naive_utc(), |at| at - overlap))
 }
 
 /// Submissions that were put back to wait; their times stay as they were.
@@ -123,7 +156,7 @@ const WAITING_AGAIN: &str =
 /// As any query.
 pub fn is_behind(conn: &mut AnyConn) -> Result<bool, StoreError> {
     for stream in &STREAMS {
-        let from = start_of(conn, stream)?;
+        let from = start_of(conn, stream, OVERLAP)?;
         let sql = format!(
             "SELECT CAST(count(*) AS BIGINT) AS is_set FROM (SELECT 1 FROM {} WHERE {} >= $1 AND NOT {} LIMIT 1) AS found",
             stream.table, stream.column, stream.is_seen
@@ -136,36 +169,57 @@ pub fn is_behind(conn: &mut AnyConn) -> Result<bool, StoreError> {
         }
     }
     let sql = format!(
-        "SELECT CAST(count(*) AS BIGINT) AS is_set FROM ({WAITING_AGAIN} {IS_SUBMISSION_SEEN} LIMIT 1) AS found"
+        "SELECT CAST(count(*) AS BIGINT) AS is_set FROM (SELECT 1 FROM ({WAITING_AGAIN} {IS_SUBMISSION_SEEN} LIMIT 1) AS waiting \
+         UNION SELECT 1 FROM (SELECT 1 FROM report_queue WHERE stream = '{ASKED}' LIMIT 1) AS asked) AS found"
     );
     let flag: Flag = crate::each!(conn, |c| diesel::sql_query(sql).get_result(c)?);
     Ok(flag.is_set == 1)
+}
+
+/// Which step of several in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Looks back for what came late.
+    First,
+    /// Goes on where the one before ended: looking back every time would read a long history once for each step.
+    Next,
 }
 
 /// Counts up to 10,000 changed leads and about as many changed submissions anew; answers whether more may be waiting.
 ///
 /// # Errors
 /// As any query.
-pub fn catch_up(conn: &mut AnyConn) -> Result<bool, StoreError> {
+pub fn catch_up(conn: &mut AnyConn, step: Step) -> Result<bool, StoreError> {
+    let overlap = match step {
+        Step::First => OVERLAP,
+        Step::Next => TimeDelta::zero(),
+    };
     if let AnyConn::Pg(_) = conn {
         // Two replicas that count the same records would trip over each other's rows.
         run(conn, "SELECT pg_advisory_xact_lock(7254011004)")?;
     }
-    run(conn, "DELETE FROM report_queue")?;
+    // What is asked for from now on waits for the next step.
+    run(
+        conn,
+        &format!("UPDATE report_queue SET stream = '{CONCERNED}' WHERE stream = '{ASKED}'"),
+    )?;
     let mut is_more = false;
     for stream in &STREAMS {
-        is_more |= follow(conn, stream)?;
+        is_more |= follow(conn, stream, overlap)?;
     }
     let concerned = format!(
         "INSERT INTO report_queue (stream, id) SELECT '{CONCERNED}', s.id FROM ({QUEUED_LEADS}) AS q \
          JOIN form_submissions s ON s.lead_id = q.id \
-         UNION {} {IS_SUBMISSION_SEEN}",
+         UNION {} {IS_SUBMISSION_SEEN} ON CONFLICT DO NOTHING",
         WAITING_AGAIN.replace("SELECT t.id", &format!("SELECT '{CONCERNED}', t.id"))
     );
     run(conn, &concerned)?;
     count_leads(conn)?;
     count_submissions(conn)?;
-    run(conn, "DELETE FROM report_queue")?;
+    run(
+        conn,
+        &format!("DELETE FROM report_queue WHERE stream <> '{ASKED}'"),
+    )?;
     Ok(is_more)
 }
 
@@ -188,14 +242,14 @@ pub fn forget(conn: &mut AnyConn) -> Result<(), StoreError> {
 }
 
 /// Puts a stream's changed records into the queue; answers whether there are more of them.
-fn follow(conn: &mut AnyConn, stream: &Stream) -> Result<bool, StoreError> {
+fn follow(conn: &mut AnyConn, stream: &Stream, overlap: TimeDelta) -> Result<bool, StoreError> {
     let Stream {
         name,
         table,
         column,
         is_seen,
     } = stream;
-    let from = start_of(conn, stream)?;
+    let from = start_of(conn, stream, overlap)?;
     let sql = format!(
         "INSERT INTO report_queue (stream, id) SELECT '{name}', t.id FROM {table} \
          WHERE {column} >= $1 AND NOT {is_seen} ORDER BY {column} LIMIT {STEP} ON CONFLICT DO NOTHING"

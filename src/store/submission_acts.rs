@@ -10,6 +10,7 @@ use diesel::sql_types::Bool;
 use serde::{Deserialize, Serialize};
 
 use super::columns::Cells;
+use super::report_facts;
 use super::schema::{
     form_submissions as submissions, leads, linkedin_accounts, submission_acts as acts,
     submission_contents, users,
@@ -237,7 +238,7 @@ pub fn ignore(
         submissions::ignored_reason.eq(Some(reason)),
     ))
     .execute(conn)?;
-    Ok(())
+    report_facts::ask(conn, ids)
 }
 
 /// Takes submissions up again that were set aside.
@@ -254,7 +255,7 @@ pub fn bring_back(conn: &mut AnyConn, ids: &[SubmissionId]) -> Result<(), StoreE
         submissions::ignored_reason.eq(None::<String>),
     ))
     .execute(conn)?;
-    Ok(())
+    report_facts::ask(conn, ids)
 }
 
 /// How a submission stood before an act: what undoing brings back. Holds no answers.

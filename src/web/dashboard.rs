@@ -47,7 +47,13 @@ async fn catch_up(portal: &Portal) -> Result<bool, WebError> {
         let _turn = turn.await;
         // Whoever had the turn before may have counted everything.
         if store.read(report_facts::is_behind).await? {
-            while store.write(report_facts::catch_up).await? {}
+            let mut step = report_facts::Step::First;
+            while store
+                .write(move |conn| report_facts::catch_up(conn, step))
+                .await?
+            {
+                step = report_facts::Step::Next;
+            }
         }
         Ok::<_, StoreError>(())
     });

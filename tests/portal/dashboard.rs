@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use leadgen::domain::access::Role;
 use leadgen::domain::lead::{LeadSource, LeadStatus};
-use leadgen::store::report_facts;
+use leadgen::store::report_facts::{self, Step};
 
 use crate::records_world::{HOSTILE, seeded, shows_hostile_text_as_text, with_world};
 use crate::start::TestPortal;
@@ -35,7 +35,7 @@ fn leads(portal: &TestPortal, made: &[(i64, LeadStatus, LeadSource)]) {
 
 /// Counts at once what pages would count within half a second, which a busy machine may not have.
 fn count(portal: &TestPortal) {
-    while report_facts::catch_up(&mut portal.database.conn()).unwrap() {}
+    while report_facts::catch_up(&mut portal.database.conn(), Step::First).unwrap() {}
 }
 
 const IMPORT: LeadSource = LeadSource::Import;

@@ -8,7 +8,7 @@ use leadgen::domain::report::{Change, Days, Part, SLOT_SECONDS, Slots};
 use leadgen::domain::submission::{MatchingStatus, SubmissionReason};
 use leadgen::store::intake::DecidedSubmission;
 use leadgen::store::reports::{self, Report, ReportFilter, ReportSlots};
-use leadgen::store::{AnyConn, intake, lead_rows, report_facts, submissions};
+use leadgen::store::{AnyConn, intake, lead_rows, report_facts, submission_acts, submissions};
 
 use crate::support::TestDatabase;
 use crate::support::records::*;
@@ -73,7 +73,10 @@ fn save(conn: &mut AnyConn, arrived: &(Lead, DecidedSubmission)) -> LeadId {
 }
 
 fn catch_up(conn: &mut AnyConn) {
-    while report_facts::catch_up(conn).unwrap() {}
+    let mut step = report_facts::Step::First;
+    while report_facts::catch_up(conn, step).unwrap() {
+        step = report_facts::Step::Next;
+    }
     assert!(!report_facts::is_behind(conn).unwrap());
 }
 
@@ -370,6 +373,23 @@ fn whatever_changes_is_counted_as_if_it_were_counted_anew() {
         catch_up(conn);
         assert_eq!(kept, facts(&database), "{what}");
     };
+
+    // Somebody sets a submission aside, and takes it up again: no time of it moves.
+    let counted = |conn: &mut AnyConn| -> i64 {
+        read(conn, ReportFilter::default())
+            .outcomes
+            .iter()
+            .map(|(_, count)| count.now)
+            .sum()
+    };
+    let all = counted(conn);
+    let aside = [arrived[1].1.id.clone()];
+    submission_acts::ignore(conn, &aside, &world.sam, "A try", day()).unwrap();
+    same_as_anew(conn, "a submission set aside");
+    assert_eq!(counted(conn), all - 1);
+    submission_acts::bring_back(conn, &aside).unwrap();
+    same_as_anew(conn, "a submission taken up again");
+    assert_eq!(counted(conn), all);
 
     // A person works on a lead; an old one as well, whose time is far back.
     let mut lead = arrived[0].0.clone();
