@@ -5,6 +5,7 @@ use diesel::dsl::{count_star, max};
 use diesel::prelude::*;
 
 use super::columns::Cells;
+use super::lead_imports::{self, LeadImport};
 use super::resets::{self, ResetProgress};
 use super::schema::{
     account_pauses, linkedin_accounts as accounts, linkedin_user_profiles as profiles,
@@ -35,20 +36,22 @@ pub struct RunningRun {
     pub leads_updated: i64,
 }
 
-/// What is at work now. Imports have a place of their own here once they run in the background.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What is at work now.
+#[derive(Debug, Clone, Default)]
 pub struct Activity {
     /// Sync runs, the oldest first.
     pub runs: Vec<RunningRun>,
     /// A reset on its way.
     pub reset: Option<ResetProgress>,
+    /// Imports of leads, the oldest first.
+    pub imports: Vec<LeadImport>,
 }
 
 impl Activity {
     /// Whether nothing is at work.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.runs.is_empty() && self.reset.is_none()
+        self.runs.is_empty() && self.reset.is_none() && self.imports.is_empty()
     }
 }
 
@@ -136,6 +139,7 @@ pub fn now(conn: &mut AnyConn) -> Result<Activity, StoreError> {
     Ok(Activity {
         runs: running,
         reset: resets::progress(conn)?,
+        imports: lead_imports::at_work(conn)?,
     })
 }
 

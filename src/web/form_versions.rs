@@ -3,7 +3,8 @@
 use serde::Deserialize;
 
 use crate::domain::form::{
-    AlignedQuestion, Difference, FormVersion, OptionChange, Question, QuestionChange, compare,
+    AlignedQuestion, ChangedPart, Difference, FormVersion, OptionChange, Question, QuestionChange,
+    changed_parts, compare,
 };
 
 /// Which versions stand side by side, by LinkedIn's numbers.
@@ -37,6 +38,8 @@ pub(super) struct VersionComparison {
     pub(super) rows: Vec<ComparedRow>,
     /// Questions that differ.
     pub(super) differing: usize,
+    /// What differs beside the questions.
+    pub(super) parts: Vec<ChangedPart>,
 }
 
 impl VersionComparison {
@@ -77,6 +80,7 @@ impl VersionComparison {
             right,
             is_chosen,
             unknown: None,
+            parts: changed_parts(old, new),
             rows,
         })
     }

@@ -18,10 +18,11 @@ use crate::domain::field_mapping::{
 };
 use crate::domain::form::{FormStatus, FormVersion, Question, QuestionKind};
 use crate::domain::ids::{AccountId, FormId, MappingId, SubmissionId};
+use crate::domain::lead::LeadFields;
 use crate::domain::submission::Submission;
 use crate::store::accounts::{Account, AccountFilter};
 use crate::store::forms::{self, Form, FormCounts, FormFilter};
-use crate::store::{StoreError, accounts, field_mappings, mapping_inbox};
+use crate::store::{StoreError, accounts, custom_fields, field_mappings, mapping_inbox};
 
 /// A form with its numbers.
 struct FormRow {
@@ -187,6 +188,7 @@ struct FormsShow {
 fn targets(
     set: &MappingSet,
     mappings: &[FieldMapping],
+    fields: &LeadFields,
     version: &FormVersion,
 ) -> HashMap<i64, Vec<(String, String)>> {
     let nobody = Submission {
@@ -216,7 +218,7 @@ fn targets(
             targets
                 .entry(question)
                 .or_default()
-                .push((applied.field.label().into_owned(), name));
+                .push((fields.label(&applied.field).into_owned(), name));
         }
     }
     targets
@@ -241,6 +243,7 @@ fn override_path(version: &FormVersion, question: &Question) -> String {
 fn mapping_rows(
     set: &MappingSet,
     mappings: &[FieldMapping],
+    fields: &LeadFields,
     form: &FormId,
     current: Option<&FormVersion>,
 ) -> Vec<MappingRow> {
@@ -255,7 +258,7 @@ fn mapping_rows(
             id: mapping.id.clone(),
             name: mapping.name.clone(),
             source: mapping.source.to_string(),
-            target: mapping.target.label().into_owned(),
+            target: fields.label(&mapping.target).into_owned(),
             policy: mapping.policy.label(),
         })
         .filter(|row| row.is_own || row.is_on_form)
@@ -282,9 +285,10 @@ fn view(
     version: FormVersion,
     set: &MappingSet,
     mappings: &[FieldMapping],
+    fields: &LeadFields,
     current: Option<i64>,
 ) -> VersionView {
-    let mut targets = targets(set, mappings, &version);
+    let mut targets = targets(set, mappings, fields, &version);
     let questions: Vec<QuestionRow> = version
         .questions
         .iter()
@@ -306,7 +310,7 @@ fn view(
             targets: set
                 .for_form(&version.form_id)
                 .filter(|mapping| matches!(&mapping.source, Source::HiddenField(name) if *name == field.name))
-                .map(|mapping| mapping.target.label().into_owned())
+                .map(|mapping| fields.label(&mapping.target).into_owned())
                 .collect(),
             name: field.name.clone(),
             value: field.value.clone(),
@@ -331,7 +335,7 @@ pub async fn show(
     Path(id): Path<FormId>,
     Query(compared): Query<VersionsQuery>,
 ) -> Answer {
-    let (form, account, counts, versions, mappings) = portal
+    let (account, form, counts, versions, mappings, fields) = portal
         .store
         .read(move |conn| {
             let form = forms::get(conn, &id)?;
@@ -342,23 +346,29 @@ pub async fn show(
                 counts.get(id.as_str()).copied().unwrap_or_default(),
                 forms::versions(conn, &id)?,
                 field_mappings::list(conn)?,
+                custom_fields::fields(conn)?,
             ))
         })
-        .await
-        .map(|(account, form, counts, versions, mappings)| {
-            (form, account, counts, versions, mappings)
-        })?;
+        .await?;
     let set = MappingSet::new(mappings.clone());
     let current = versions
         .iter()
         .find(|version| Some(version.number) == form.current_version_number)
         .or_else(|| versions.first());
     let page = FormsShow {
-        mappings: mapping_rows(&set, &mappings, &form.id, current),
+        mappings: mapping_rows(&set, &mappings, &fields, &form.id, current),
         comparison: VersionComparison::of(&versions, &compared),
         versions: versions
             .into_iter()
-            .map(|version| view(version, &set, &mappings, form.current_version_number))
+            .map(|version| {
+                view(
+                    version,
+                    &set,
+                    &mappings,
+                    &fields,
+                    form.current_version_number,
+                )
+            })
             .collect(),
         shell,
         form,

@@ -572,3 +572,24 @@ async fn work_that_cannot_go_on_says_why_and_goes_on_when_mended() {
     settled(&browser, &path).await.expect_text("Imported");
     assert_eq!(portal.database.number("SELECT count(*) FROM leads"), 1);
 }
+
+#[tokio::test]
+async fn an_import_at_work_stands_on_sync_status_until_it_rests() {
+    let portal = TestPortal::start().await;
+    let manager = portal.sign_in_as(&[Role::SalesManager]).await;
+    let browser = portal.sign_in_as(&[Role::Salesperson]).await;
+    imported(&browser, "E-mail\none@a.example\ntwo@a.example\n", &[]).await;
+    let page = manager.get("/sync-status").await.expect(200);
+    page.expect_no_text("Import of");
+    // As it stands between two steps.
+    portal
+        .database
+        .execute("UPDATE lead_imports SET state = 'importing', next_row = 3");
+    let page = manager.get("/sync-status").await.expect(200);
+    page.expect_text("Importing, 1 of 2 rows.");
+    portal
+        .database
+        .execute("UPDATE lead_imports SET failure = 'The database was away.'");
+    let page = manager.get("/sync-status").await.expect(200);
+    page.expect_no_text("Import of");
+}

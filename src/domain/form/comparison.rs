@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{ChoiceOption, FormVersion, Question, QuestionKind};
+use super::{ChoiceOption, Consent, FormVersion, Question, QuestionKind};
 
 /// What became of an option of a multiple choice question.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -217,6 +217,82 @@ fn options(before: &[ChoiceOption], after: &[ChoiceOption]) -> Vec<OptionChange>
     changes
 }
 
+/// A part of a form beside its questions that is not the same in two versions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedPart {
+    /// What it is, such as “Headline” or “Hidden field utm_campaign”.
+    pub name: String,
+    /// In the left version.
+    pub left: Option<String>,
+    /// In the right version.
+    pub right: Option<String>,
+}
+
+/// What differs beside the questions: texts, addresses, consents by LinkedIn's number, hidden fields by their name.
+#[must_use]
+pub fn changed_parts(left: &FormVersion, right: &FormVersion) -> Vec<ChangedPart> {
+    let texts = |version: &FormVersion| {
+        let locale = [&version.locale.language, &version.locale.country]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join("-");
+        [
+            ("Name", Some(version.name.clone())),
+            ("Language", Some(locale).filter(|text| !text.is_empty())),
+            ("Headline", version.headline.clone()),
+            ("Description", version.description.clone()),
+            ("Privacy policy", version.privacy_policy_url.clone()),
+            ("Legal text", version.legal_disclaimer.clone()),
+            ("Thank-you message", version.thank_you_message.clone()),
+            ("Landing page", version.landing_page_url.clone()),
+        ]
+    };
+    let consent = |consent: &Consent| {
+        let required = if consent.check_required {
+            " (required)"
+        } else {
+            ""
+        };
+        format!("{}{required}", consent.text)
+    };
+    let mut parts: Vec<ChangedPart> = texts(left)
+        .into_iter()
+        .zip(texts(right))
+        .map(|((name, left), (_, right))| ChangedPart {
+            name: name.to_owned(),
+            left,
+            right,
+        })
+        .collect();
+    let ids: BTreeSet<i64> = [left, right]
+        .iter()
+        .flat_map(|version| version.consents.iter().map(|consent| consent.id))
+        .collect();
+    parts.extend(ids.into_iter().map(|id| ChangedPart {
+        name: format!("Consent {id}"),
+        left: left.consent(id).map(consent),
+        right: right.consent(id).map(consent),
+    }));
+    let names: BTreeSet<&str> = [left, right]
+        .iter()
+        .flat_map(|version| {
+            version
+                .hidden_fields
+                .iter()
+                .map(|field| field.name.as_str())
+        })
+        .collect();
+    parts.extend(names.into_iter().map(|name| ChangedPart {
+        name: format!("Hidden field {name}"),
+        left: left.hidden_field(name).map(str::to_owned),
+        right: right.hidden_field(name).map(str::to_owned),
+    }));
+    parts.retain(|part| part.left != part.right);
+    parts
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -274,6 +350,53 @@ mod tests {
             .into_iter()
             .map(|row| row.change)
             .collect()
+    }
+
+    #[test]
+    fn texts_consents_and_hidden_fields_that_differ_are_told_and_no_others() {
+        let consent = |id, text: &str, check_required| Consent {
+            id,
+            text: text.to_owned(),
+            check_required,
+        };
+        let hidden = |name: &str, value: &str| super::super::HiddenField {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        };
+        let left = FormVersion {
+            name: "Guide".to_owned(),
+            headline: Some("Hello".to_owned()),
+            consents: vec![consent(0, "I agree", false), consent(1, "News", false)],
+            hidden_fields: vec![hidden("utm", "a"), hidden("same", "x")],
+            ..version(Vec::new())
+        };
+        let right = FormVersion {
+            headline: None,
+            thank_you_message: Some("Thanks".to_owned()),
+            consents: vec![consent(0, "I agree", true)],
+            hidden_fields: vec![hidden("same", "x"), hidden("utm", "b")],
+            ..left.clone()
+        };
+        let told: Vec<(String, Option<String>, Option<String>)> = changed_parts(&left, &right)
+            .into_iter()
+            .map(|part| (part.name, part.left, part.right))
+            .collect();
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            told,
+            [
+                ("Headline".to_owned(), some("Hello"), None),
+                ("Thank-you message".to_owned(), None, some("Thanks")),
+                (
+                    "Consent 0".to_owned(),
+                    some("I agree"),
+                    some("I agree (required)")
+                ),
+                ("Consent 1".to_owned(), some("News"), None),
+                ("Hidden field utm".to_owned(), some("a"), some("b")),
+            ]
+        );
+        assert_eq!(changed_parts(&left, &left), []);
     }
 
     #[test]

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::ids::{FormId, FormVersionId};
 use super::words::words;
 
-pub use comparison::{AlignedQuestion, Difference, OptionChange, QuestionChange, compare};
+pub use comparison::{
+    AlignedQuestion, ChangedPart, Difference, OptionChange, QuestionChange, changed_parts, compare,
+};
 
 words! {
     /// How far a form is synced.

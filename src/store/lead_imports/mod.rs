@@ -262,6 +262,27 @@ pub fn list(conn: &mut AnyConn, start: &PageStart) -> Result<Page<LeadImport>, S
     }))
 }
 
+/// The imports that the portal works on now, the oldest first; at most twenty.
+///
+/// # Errors
+/// As any query.
+pub fn at_work(conn: &mut AnyConn) -> Result<Vec<LeadImport>, StoreError> {
+    let states: Vec<&str> = ImportState::ALL
+        .iter()
+        .filter(|state| state.is_working())
+        .map(|state| state.as_str())
+        .collect();
+    lead_imports::table
+        .filter(lead_imports::state.eq_any(states))
+        .filter(lead_imports::failure.is_null())
+        .order((lead_imports::created_at.asc(), lead_imports::id.asc()))
+        .limit(20)
+        .load::<ImportRecord>(conn)?
+        .into_iter()
+        .map(LeadImport::try_from)
+        .collect()
+}
+
 /// Moves an import from one of these states to another one and lets its work begin at the first row.
 fn transition(
     conn: &mut AnyConn,

@@ -19,6 +19,8 @@ use crate::web::{Answer, Flash, Form, Path, Portal, Shell, WebError};
 struct FieldMappingsDeletion {
     shell: Shell,
     mapping: FieldMapping,
+    /// What people call the lead field.
+    target: String,
     lock_version: i64,
     problem: Option<String>,
     preview: PreviewTable,
@@ -48,12 +50,14 @@ async fn deletion_page(
             let lists = Lists::load(conn)?;
             let change = MappingChange::Remove(id);
             let preview = preview::of_change(conn, &change, &lists, preview::USUAL_SIZE)?;
-            Ok(Some((stored, preview)))
+            let target = lists.fields.label(&stored.mapping.target).into_owned();
+            Ok(Some((stored, target, preview)))
         })
         .await?;
-    let (stored, preview) = found.ok_or(WebError::NotFound)?;
+    let (stored, target, preview) = found.ok_or(WebError::NotFound)?;
     Ok(FieldMappingsDeletion {
         shell,
+        target,
         preview,
         lock_version: stored.lock_version,
         mapping: stored.mapping,
