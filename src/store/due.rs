@@ -6,7 +6,7 @@ use super::schema::{
     account_pauses, linkedin_accounts, linkedin_tokens, linkedin_user_profiles, profile_accounts,
 };
 use super::{AnyConn, StoreError, database_now};
-use crate::domain::ids::ProfileId;
+use crate::domain::ids::{AccountId, ProfileId};
 use crate::domain::profile::Authorization;
 use crate::domain::sync::RunTrigger;
 
@@ -81,4 +81,25 @@ pub fn make(
     ))
     .execute(conn)?;
     Ok(Some(id))
+}
+
+/// Makes these accounts due now, as far as they are switched on. Never after `store::lock_leads`: the sync locks its
+/// account first and the leads after it.
+///
+/// # Errors
+/// As any query.
+pub fn make_accounts(conn: &mut AnyConn, accounts: &[AccountId]) -> Result<(), StoreError> {
+    use linkedin_accounts as a;
+    let now = database_now(conn)?.naive_utc();
+    diesel::update(
+        a::table
+            .filter(a::id.eq_any(accounts.iter().map(AccountId::as_str)))
+            .filter(a::is_sync_enabled.eq(true)),
+    )
+    .set((
+        a::next_sync_at.eq(now),
+        a::requested_trigger.eq(RunTrigger::Manual.as_str()),
+    ))
+    .execute(conn)?;
+    Ok(())
 }

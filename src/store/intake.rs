@@ -402,12 +402,13 @@ pub fn waiting(
 }
 
 /// Lets submissions whose form version was unknown until now be decided about anew, also those that were given up after
-/// several tries; returns how many.
+/// several tries; returns how many. Waits for its turn among what decides about submissions.
 ///
 /// # Errors
 /// As any query.
 pub fn take_up_again(conn: &mut AnyConn, (form, version): (i64, i64)) -> Result<usize, StoreError> {
     use form_submissions as s;
+    super::lock_leads(conn)?;
     // The two statuses have an index, and few submissions are in one of them.
     let waits = [
         MatchingStatus::PendingLeadMatching.as_str(),

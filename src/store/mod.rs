@@ -264,7 +264,8 @@ pub fn database_now(conn: &mut AnyConn) -> Result<DateTime<Utc>, StoreError> {
 }
 
 /// Makes every transaction that decides about leads wait for its turn until the end of the transaction, so that two
-/// accounts synced at once cannot both find no lead for the same person. SQLite's write lock does the same already.
+/// accounts synced at once cannot both find no lead for the same person. What such a decision rests on is read after it.
+/// Taken after the lease of an account ([`leases::fence`]), never before one. SQLite's write lock does the same already.
 ///
 /// # Errors
 /// As any query.

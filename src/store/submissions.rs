@@ -14,14 +14,13 @@ use super::schema::{
     submission_contents,
 };
 use super::search::{self, Among, Found};
-use super::{AnyConn, StoreError, database_now};
+use super::{AnyConn, StoreError};
 use crate::domain::account::LeadType;
 use crate::domain::form::FormVersion;
 use crate::domain::ids::{AccountId, CampaignId, FormId, FormVersionId, LeadId, SubmissionId};
 use crate::domain::submission::{
     MatchingStatus, ProcessingState, SubmissionReason, SubmissionView, needs_attention,
 };
-use crate::domain::sync::RunTrigger;
 
 /// Which submissions a list shows.
 #[derive(Debug, Clone, Default)]
@@ -643,42 +642,4 @@ impl Submission {
             && self.ignored_at.is_none()
             && self.reason != Some(SubmissionReason::DeletedByMember)
     }
-}
-
-/// Puts a submission back to be matched again, and makes its account due now.
-///
-/// # Errors
-/// `Rule` when it did not fail; `NotFound` when there is none.
-pub fn retry(conn: &mut AnyConn, id: &SubmissionId) -> Result<(), StoreError> {
-    let submission = get(conn, id)?.submission;
-    if !submission.is_retryable() {
-        return Err(StoreError::Rule(
-            "Only a submission that failed can be tried again; this one came to its end."
-                .to_owned(),
-        ));
-    }
-    super::submission_acts::reopen(conn, std::slice::from_ref(id))?;
-    make_due(conn, std::slice::from_ref(&submission.account.0))
-}
-
-/// Makes these accounts due now, as far as they are switched on.
-///
-/// # Errors
-/// As any query.
-pub fn make_due(conn: &mut AnyConn, accounts: &[AccountId]) -> Result<(), StoreError> {
-    if accounts.is_empty() {
-        return Ok(());
-    }
-    let due = database_now(conn)?.naive_utc();
-    diesel::update(
-        linkedin_accounts::table
-            .filter(linkedin_accounts::id.eq_any(accounts.iter().map(AccountId::as_str)))
-            .filter(linkedin_accounts::is_sync_enabled.eq(true)),
-    )
-    .set((
-        linkedin_accounts::next_sync_at.eq(Some(due)),
-        linkedin_accounts::requested_trigger.eq(Some(RunTrigger::Manual.as_str())),
-    ))
-    .execute(conn)?;
-    Ok(())
 }

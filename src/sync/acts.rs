@@ -15,7 +15,7 @@ use crate::domain::lead::Lead;
 use crate::domain::submission::{ActKind, MatchingStatus, Submission, SubmissionStamp};
 use crate::store::submission_acts::{self, Eligible, NewAct, Taken, Which};
 use crate::store::submission_undo::{Before, LeadBefore};
-use crate::store::submissions::{self, SubmissionDetail};
+use crate::store::submissions::SubmissionDetail;
 use crate::store::{self, AnyConn, StoreError};
 
 /// What a person wants of submissions that failed or have no lead.
@@ -49,7 +49,7 @@ impl Act {
 }
 
 /// What an act came to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// Submissions that were decided about.
     pub taken: usize,
@@ -59,6 +59,8 @@ pub struct Outcome {
     pub joined: usize,
     /// Wait for the synchronization: the version of their form is not known yet.
     pub waiting: usize,
+    /// Accounts to make due, so that those need not wait long: in a transaction of its own, see `store::due`.
+    pub due: Vec<AccountId>,
     /// Failed, or have no lead again.
     pub unsettled: usize,
     /// Left alone: their answers were erased or cannot be read.
@@ -163,7 +165,7 @@ pub fn carry_out(
     }
     submission_acts::note(conn, &noted)?;
     if outcome.waiting > 0 {
-        submissions::make_due(conn, &account_ids)?;
+        outcome.due = account_ids;
     }
     Ok(outcome)
 }

@@ -457,42 +457,6 @@ fn submissions_are_filtered_and_read_back_whole() {
 }
 
 #[test]
-fn trying_again_is_for_submissions_that_failed_and_makes_the_account_due() {
-    let database = TestDatabase::new();
-    let conn = &mut database.conn();
-    let owner = owner(conn);
-    let profile = a_profile(conn, &owner, "Mine");
-    let account = accounts(conn, &profile, &["Acme"]).remove(0);
-    let failed = save_submission(
-        conn,
-        &decided(
-            a_submission(&account, "Ada"),
-            MatchingStatus::LeadUpdateFailed,
-            SubmissionReason::InternalError,
-            None,
-        ),
-    );
-    database.execute("UPDATE linkedin_accounts SET next_sync_at = NULL");
-    submissions::retry(conn, &failed).unwrap();
-    let after = submissions::get(conn, &failed).unwrap().submission;
-    assert_eq!(after.matching_status, MatchingStatus::PendingLeadMatching);
-    assert_eq!(
-        (after.processing_state, after.reason),
-        (ProcessingState::Unprocessed, None)
-    );
-    assert!(
-        accounts::get(conn, &account)
-            .unwrap()
-            .next_sync_at
-            .is_some()
-    );
-    assert!(matches!(
-        submissions::retry(conn, &failed),
-        Err(StoreError::Rule(_))
-    ));
-}
-
-#[test]
 fn a_profile_tells_its_token_s_facts_and_is_deleted_only_before_it_was_authorised() {
     let database = TestDatabase::new();
     let conn = &mut database.conn();

@@ -8,7 +8,7 @@ use leadgen::domain::report::{Change, Days, Part, SLOT_SECONDS, Slots};
 use leadgen::domain::submission::{MatchingStatus, SubmissionReason};
 use leadgen::store::intake::DecidedSubmission;
 use leadgen::store::reports::{self, Report, ReportFilter, ReportSlots};
-use leadgen::store::{AnyConn, intake, lead_rows, report_facts, submission_acts, submissions};
+use leadgen::store::{AnyConn, intake, lead_rows, report_facts, submission_acts};
 
 use crate::support::TestDatabase;
 use crate::support::records::*;
@@ -422,7 +422,7 @@ fn whatever_changes_is_counted_as_if_it_were_counted_anew() {
     failed.submitted_at = day() + TimeDelta::hours(2);
     save_submission(conn, &failed);
     same_as_anew(conn, "a submission");
-    submissions::retry(conn, &failed.id).unwrap();
+    submission_acts::reopen(conn, std::slice::from_ref(&failed.id)).unwrap();
     same_as_anew(conn, "a retry");
     let waiting = read(conn, ReportFilter::default());
     assert_eq!(

@@ -10,6 +10,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod acts;
 mod authorization;
 mod faults;
 mod history;

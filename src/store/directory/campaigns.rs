@@ -10,7 +10,7 @@ use super::new_id;
 use crate::domain::ids::{AccountId, CampaignId};
 use crate::each;
 use crate::store::schema::{campaigns, creatives};
-use crate::store::{AnyConn, StoreError, columns};
+use crate::store::{AnyConn, StoreError, columns, lock_leads};
 
 /// Rows a statement; with their columns they stay below the parameters that each database allows.
 const CHUNK: usize = 1_000;
@@ -111,6 +111,11 @@ pub fn save_campaigns(
         .select(s::campaign_linkedin_id.assume_not_null())
         .distinct()
         .load(conn)?;
+    if unjoined.is_empty() {
+        return Ok(());
+    }
+    // What decides about submissions writes the same rows.
+    lock_leads(conn)?;
     for (linkedin_id, id) in campaign_ids(conn, &unjoined)? {
         diesel::update(
             s::table

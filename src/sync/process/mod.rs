@@ -19,7 +19,7 @@ use crate::store::run_counts::RunCounts;
 use crate::store::{self, AnyConn, StoreError};
 use readiness::Readiness;
 use rules::Rules;
-use undecided::{Item, lead_of, undecided};
+use undecided::{Item, lead_of, open, undecided};
 use working_set::WorkingSet;
 
 /// Which account a batch belongs to, and how it is handled.
@@ -68,11 +68,15 @@ pub fn run(
     responses: &[Response],
 ) -> Result<RunCounts, StoreError> {
     let mut counts = RunCounts::default();
-    let items = undecided(conn, responses, batch.retries, &mut counts)?;
-    if items.is_empty() {
+    let open = open(conn, responses, batch.retries, &mut counts)?;
+    if open.is_empty() {
         return Ok(counts);
     }
     store::lock_leads(conn)?;
+    let items = undecided(conn, open, batch.retries, &mut counts)?;
+    if items.is_empty() {
+        return Ok(counts);
+    }
     let rules = Rules::load(conn, &batch.account_id)?;
     let form_numbers: Vec<i64> =
         distinct(items.iter().filter_map(|i| i.response.form.map(|f| f.0)));

@@ -53,8 +53,15 @@ impl Places<'_> {
         };
         if !item.content.is_test || record.reason != SubmissionReason::TestLeadIgnored {
             match record.status {
-                MatchingStatus::NewLeadCreated => counts.leads_created += 1,
-                MatchingStatus::UpdatedExistingLead => counts.leads_updated += 1,
+                // A submission that made its lead before keeps that status, and made none now.
+                MatchingStatus::NewLeadCreated
+                    if record.reason != SubmissionReason::HandledBefore =>
+                {
+                    counts.leads_created += 1;
+                }
+                MatchingStatus::NewLeadCreated | MatchingStatus::UpdatedExistingLead => {
+                    counts.leads_updated += 1;
+                }
                 MatchingStatus::MatchFailed => counts.match_failed += 1,
                 MatchingStatus::LeadCreationFailed | MatchingStatus::LeadUpdateFailed => {
                     counts.processing_failed += 1;

@@ -16,7 +16,7 @@ use crate::domain::text::clean_text;
 use crate::domain::words::words;
 use crate::store::audit::{self, Actor};
 use crate::store::submission_acts::{Eligible, MOST_AT_ONCE, Which, how_many};
-use crate::store::{StoreError, submission_undo};
+use crate::store::{StoreError, due, submission_undo};
 use crate::sync::acts::{self, Act, Outcome};
 use crate::web::{Answer, FieldErrors, Flash, Form, Path, Portal, Query, Shell};
 
@@ -340,9 +340,7 @@ pub async fn act(
             Ok::<_, StoreError>((outcome, left))
         })
         .await?;
-    if outcome.waiting > 0 {
-        portal.wake.notify_one();
-    }
+    make_due(&portal, &outcome).await?;
     let text = sentence(form.act, &outcome);
     if left > 0 && outcome.taken > 0 {
         let since = since.timestamp_micros().to_string();
@@ -378,6 +376,20 @@ pub async fn act(
         }
     };
     Ok(shell.redirect(to).flash(flash))
+}
+
+/// Lets the synchronization look at once for what submissions wait for.
+async fn make_due(portal: &Portal, outcome: &Outcome) -> Result<(), StoreError> {
+    if outcome.due.is_empty() {
+        return Ok(());
+    }
+    let accounts = outcome.due.clone();
+    portal
+        .store
+        .write(move |tx| due::make_accounts(tx, &accounts))
+        .await?;
+    portal.wake.notify_one();
+    Ok(())
 }
 
 fn nothing_done() -> String {
@@ -427,16 +439,14 @@ pub async fn link(
             Ok::<_, StoreError>(outcome)
         })
         .await?;
+    make_due(&portal, &outcome).await?;
     let path = format!("{PATH}/{id}");
     let flash = match outcome {
         Outcome { joined: 1.., .. } => Flash::success("The submission was linked to the lead.")
             .with_link(query.link(&path, &[("part", "timeline")]), "Undo"),
-        Outcome { waiting: 1.., .. } => {
-            portal.wake.notify_one();
-            Flash::warning(
-                "The version of its form is not known yet. The next synchronization reads it; link it then.",
-            )
-        }
+        Outcome { waiting: 1.., .. } => Flash::warning(
+            "The version of its form is not known yet. The next synchronization reads it; link it then.",
+        ),
         Outcome { taken: 0, .. } => Flash::notice(nothing_done()),
         _ => Flash::failure("The submission could not be linked. Its decision says why."),
     };
