@@ -11,7 +11,7 @@ use leadgen::domain::submission::{MatchingStatus, SubmissionReason};
 use leadgen::store::leases::{ClaimFilter, Lease, claim_account, fence};
 use leadgen::store::run_counts::RunCounts;
 use leadgen::store::submission_acts::Which;
-use leadgen::store::{StoreError, due, lock_leads};
+use leadgen::store::{due, lock_leads};
 use leadgen::sync::acts::{Act, Outcome, carry_out};
 use leadgen::sync::intake::{Place, Response};
 use leadgen::sync::process::{self, Batch};
@@ -177,7 +177,7 @@ async fn a_submission_that_is_tried_again_during_a_run_makes_its_account_due_wit
     scene
         .database
         .store()
-        .write(move |conn| Ok::<_, StoreError>(due::make_accounts(conn, &accounts)?))
+        .write(move |conn| due::make_accounts(conn, &accounts))
         .await
         .unwrap();
     assert_eq!(
