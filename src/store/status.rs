@@ -51,7 +51,7 @@ pub struct RunTotals {
     pub running: i64,
 }
 
-/// Counts everything. Submissions were counted as they came ([`super::counts`]); leads are counted over an index.
+/// Counts everything. Submissions were counted as they came (`store::counts`); leads are counted over an index.
 ///
 /// # Errors
 /// As any query.

@@ -1,7 +1,7 @@
 //! The chain of the audit log: each entry has a number without gaps, and a hash over its fields and the hash before it.
 //!
 //! A number is known only once every earlier entry is committed, so writers on PostgreSQL have to come one after the
-//! other. To keep that short, and to keep it out of the order in which other locks are taken, [`add`] only collects the
+//! other. To keep that short, and to keep it out of the order in which other locks are taken, `add` only collects the
 //! entries of a transaction; `write_tx` writes them as its last act before the commit, and locks the end of the chain
 //! (the one row of `audit_chain`) no earlier. Nothing else is ever waited for while it is held. On SQLite the
 //! transaction has been the only writer from its begin anyway.
