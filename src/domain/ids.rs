@@ -115,6 +115,10 @@ ids! {
     OrganizationId,
     /// An assignment rule.
     RuleId,
+    /// A group of users.
+    GroupId,
+    /// A list of addresses whose people are to become members of a group.
+    AdditionId,
 }
 
 #[cfg(test)]

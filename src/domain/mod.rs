@@ -3,6 +3,7 @@
 //! | module | decides |
 //! |---|---|
 //! | [`access`], [`users`], [`password`] | who may do what; the last Administrator; what a password must be |
+//! | [`groups`], [`group_members`] | names of groups, and who of a list of addresses becomes a member |
 //! | [`profile`], [`account`], [`form`], [`submission`] | the records that come from LinkedIn, and their states |
 //! | [`field_mapping`] | from answers to values of lead fields |
 //! | [`normalise`], [`strategy`], [`matching`] | which lead a submission belongs to, and what to do with it |
@@ -23,6 +24,8 @@ pub mod dry_run;
 pub mod email_address;
 pub mod field_mapping;
 pub mod form;
+pub mod group_members;
+pub mod groups;
 pub mod ids;
 pub mod lead;
 pub mod lead_import;

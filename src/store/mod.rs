@@ -19,6 +19,8 @@ pub mod due;
 mod error;
 pub mod field_mappings;
 pub mod forms;
+pub mod group_additions;
+pub mod groups;
 pub mod intake;
 pub mod integration_settings;
 pub mod lead_bulk;

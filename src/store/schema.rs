@@ -38,6 +38,51 @@ diesel::table! {
 }
 
 diesel::table! {
+    groups (id) {
+        id -> Text,
+        name -> Text,
+        name_key -> Text,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        lock_version -> BigInt,
+    }
+}
+
+diesel::table! {
+    group_members (group_id, user_id) {
+        group_id -> Text,
+        user_id -> Text,
+        added_at -> Timestamp,
+        added_by -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    group_additions (id) {
+        id -> Text,
+        group_id -> Text,
+        origin -> Text,
+        created_at -> Timestamp,
+        applied_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    group_addition_rows (addition_id, row_number) {
+        addition_id -> Text,
+        row_number -> BigInt,
+        entry -> Text,
+        email_key -> Nullable<Text>,
+        outcome -> Text,
+    }
+}
+
+diesel::joinable!(group_members -> groups (group_id));
+diesel::joinable!(group_members -> users (user_id));
+diesel::joinable!(group_additions -> groups (group_id));
+diesel::joinable!(group_addition_rows -> group_additions (addition_id));
+
+diesel::table! {
     sign_in_throttles (throttle_key) {
         throttle_key -> Text,
         failures -> BigInt,
@@ -799,6 +844,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     users,
     user_roles,
     sessions,
+    groups,
+    group_members,
+    group_additions,
+    group_addition_rows,
     sign_in_throttles,
     audit_entries,
     audit_chain,

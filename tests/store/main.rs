@@ -13,6 +13,7 @@ mod support;
 mod audit_chain;
 mod counts;
 mod defaults;
+mod groups;
 mod lead_lists;
 mod match_keys;
 mod migrations;
