@@ -13,6 +13,7 @@ use crate::app::{App, AppOptions};
 use crate::auth::accounts::{self, NewUser};
 use crate::auth::passwords;
 use crate::domain::access::Role;
+use crate::domain::connections::Setting;
 use crate::domain::ids::{OrganizationId, ProfileId, UserId};
 use crate::domain::time_zone::TimeZone;
 use crate::sandbox::{self, Decision, SandboxHandle, SandboxOptions};
@@ -71,6 +72,14 @@ pub async fn run(arguments: Arguments) -> Result<(), CommandError> {
         .find(|person| person.role == Role::Salesperson)
         .map(|person| person.id.clone())
         .ok_or_else(|| CommandError::Failed("the demonstration has no salesperson".into()))?;
+    allow_connections(&app, &owner).await?;
+    say(
+        "LinkedIn account connections: the demonstration starts with Yes, and its salesperson has consented.",
+    );
+    say(
+        "A fresh installation starts with No. Change it under Settings › LinkedIn account connections.",
+    );
+    say("");
     authorize(&app, &owner, &sandbox).await?;
     app.scheduler()
         .run_until_idle(&ClaimFilter::default())
@@ -225,6 +234,26 @@ async fn make_people(app: &App) -> Result<Vec<Person>, CommandError> {
         });
     }
     Ok(people)
+}
+
+/// What an Administrator and the salesperson would do on pages: the setting becomes Yes, the person consents.
+async fn allow_connections(app: &App, owner: &UserId) -> Result<(), CommandError> {
+    let now = app.clock().now();
+    app.store()
+        .write(move |conn| {
+            let before = store::connections::get(conn)?;
+            if before.setting != Setting::Yes {
+                let to = (Setting::Yes, None);
+                let actor = Actor::command_line();
+                store::connections::save(conn, to, before.lock_version, &actor, now)?;
+            }
+            Ok::<_, StoreError>(())
+        })
+        .await?;
+    app.connector()
+        .consent(&Actor::command_line(), owner)
+        .await
+        .map_err(|error| CommandError::Failed(error.to_string()))
 }
 
 /// The seeds' six steps: a profile, LinkedIn's pages, the confirmation of the organization.

@@ -16,7 +16,7 @@ use crate::domain::password;
 use crate::domain::time_zone::TimeZone;
 use crate::domain::users::{check_email, check_roles};
 use crate::store::audit::{self, Actor};
-use crate::store::{Store, StoreError, sessions, users};
+use crate::store::{Store, StoreError, connections, sessions, users};
 
 /// Arguments of `leadgen user`.
 #[derive(Debug, clap::Args)]
@@ -198,6 +198,7 @@ async fn disable(store: &Store, clock: &Clock, email: &str) -> Result<(), Comman
                 Some(access_state(&user.roles, user.is_enabled)),
                 Some(access_state(&user.roles, false)),
             )?;
+            connections::withdraw_for(tx, &[user.id], &Actor::command_line(), now)?;
             Ok::<_, StoreError>(user.email)
         })
         .await?;

@@ -59,6 +59,7 @@ words! {
         ManageStrategies = "manage_strategies" => "change lead matching strategies",
         ManageIntegration = "manage_integration" => "change the integration settings",
         ManageUsers = "manage_users" => "manage users and roles",
+        ManageConnections = "manage_connections" => "decide about LinkedIn account connections",
         ResetSynchronization = "reset_synchronization" => "reset the synchronization",
         ViewAuditLog = "view_audit_log" => "read the audit log",
         WriteSyncedData = "write_synced_data" => "write synced data",

@@ -8,6 +8,7 @@
 //! | [`field_mapping`] | from answers to values of lead fields |
 //! | [`normalise`], [`strategy`], [`matching`] | which lead a submission belongs to, and what to do with it |
 //! | [`dry_run`] | the same for a draft of a strategy, in memory |
+//! | [`connections`] | whether the organisation and the person let LinkedIn be read |
 //! | [`configuration`] | the whole configuration as one file |
 //! | [`assignment`] | who owns a new lead |
 //! | [`search`] | by which words a record is found |
@@ -20,6 +21,7 @@ pub mod access;
 pub mod account;
 pub mod assignment;
 pub mod configuration;
+pub mod connections;
 pub mod dry_run;
 pub mod email_address;
 pub mod field_mapping;

@@ -4,7 +4,9 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
 use super::columns::{self, Cells};
-use super::schema::{linkedin_accounts, linkedin_tokens, linkedin_user_profiles, profile_accounts};
+use super::schema::{
+    active_consents, linkedin_accounts, linkedin_tokens, linkedin_user_profiles, profile_accounts,
+};
 use super::{AnyConn, StoreError};
 use crate::domain::account::OwnerType;
 use crate::domain::ids::{AccountId, ProfileId};
@@ -52,6 +54,10 @@ pub fn account(conn: &mut AnyConn, id: &AccountId) -> Result<ClaimedAccount, Sto
         .inner_join(linkedin_user_profiles::table.inner_join(linkedin_tokens::table))
         .filter(profile_accounts::account_id.eq(id.as_str()))
         .filter(linkedin_user_profiles::authorization_status.eq(Authorization::Authorized.as_str()))
+        .filter(
+            linkedin_user_profiles::authorized_by
+                .eq_any(active_consents::table.select(active_consents::user_id.nullable())),
+        )
         .order((
             linkedin_user_profiles::created_at.asc(),
             linkedin_user_profiles::id.asc(),

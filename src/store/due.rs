@@ -3,7 +3,8 @@
 use diesel::prelude::*;
 
 use super::schema::{
-    account_pauses, linkedin_accounts, linkedin_tokens, linkedin_user_profiles, profile_accounts,
+    account_pauses, active_consents, linkedin_accounts, linkedin_tokens, linkedin_user_profiles,
+    profile_accounts,
 };
 use super::{AnyConn, StoreError, database_now};
 use crate::domain::ids::{AccountId, ProfileId};
@@ -20,6 +21,10 @@ pub fn is_anything(conn: &mut AnyConn) -> Result<bool, StoreError> {
     let at = database_now(conn)?.naive_utc();
     let profiles: i64 = p::table
         .filter(p::authorization_status.eq(Authorization::Authorized.as_str()))
+        .filter(
+            p::authorized_by
+                .eq_any(active_consents::table.select(active_consents::user_id.nullable())),
+        )
         .filter(p::next_sync_at.le(at))
         .filter(p::lease_expires_at.is_null().or(p::lease_expires_at.le(at)))
         .count()
@@ -30,6 +35,10 @@ pub fn is_anything(conn: &mut AnyConn) -> Result<bool, StoreError> {
     let readable = profile_accounts::table
         .inner_join(linkedin_user_profiles::table.inner_join(linkedin_tokens::table))
         .filter(p::authorization_status.eq(Authorization::Authorized.as_str()))
+        .filter(
+            p::authorized_by
+                .eq_any(active_consents::table.select(active_consents::user_id.nullable())),
+        )
         .select(profile_accounts::account_id);
     let accounts: i64 = a::table
         .filter(a::is_sync_enabled.eq(true))
@@ -60,7 +69,11 @@ pub fn make(
     let found = diesel::update(
         p::table
             .filter(p::id.eq(id.as_str()))
-            .filter(p::authorization_status.eq(Authorization::Authorized.as_str())),
+            .filter(p::authorization_status.eq(Authorization::Authorized.as_str()))
+            .filter(
+                p::authorized_by
+                    .eq_any(active_consents::table.select(active_consents::user_id.nullable())),
+            ),
     )
     .set(p::next_sync_at.eq(now))
     .execute(conn)?;

@@ -7,8 +7,8 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
 use super::schema::{
-    account_pauses, linkedin_accounts, linkedin_tokens, linkedin_user_profiles, profile_accounts,
-    sync_runs,
+    account_pauses, active_consents, linkedin_accounts, linkedin_tokens, linkedin_user_profiles,
+    profile_accounts, sync_runs,
 };
 use super::{AnyConn, StoreError, database_now};
 use crate::domain::ids::{AccountId, ProfileId, RunId};
@@ -52,7 +52,7 @@ fn lease_end(now: DateTime<Utc>, length: Duration) -> NaiveDateTime {
     (now + TimeDelta::from_std(length).unwrap_or(TimeDelta::MAX)).naive_utc()
 }
 
-/// Claims the profile that has been due longest, and begins its run; `None` when none is due.
+/// Claims the profile that has been due longest among those whose person's consent holds, and begins its run; `None` when none is due.
 ///
 /// # Errors
 /// As any query.
@@ -70,6 +70,10 @@ pub fn claim_profile(
         let at = now.naive_utc();
         let mut due = p::table
             .filter(p::authorization_status.eq(Authorization::Authorized.as_str()))
+            .filter(
+                p::authorized_by
+                    .eq_any(active_consents::table.select(active_consents::user_id.nullable())),
+            )
             .filter(p::next_sync_at.le(at))
             .filter(p::lease_expires_at.is_null().or(p::lease_expires_at.le(at)))
             .into_boxed();
@@ -114,7 +118,7 @@ pub fn claim_profile(
     Ok(None)
 }
 
-/// Claims the account that has been due longest among those that an authorised profile can read and nobody paused, and
+/// Claims the account that has been due longest among those that an authorised profile with consent can read and nobody paused, and
 /// begins its run.
 ///
 /// # Errors
@@ -131,6 +135,10 @@ pub fn claim_account(
     let mut authorized: Vec<String> = p::table
         .inner_join(linkedin_tokens::table)
         .filter(p::authorization_status.eq(Authorization::Authorized.as_str()))
+        .filter(
+            p::authorized_by
+                .eq_any(active_consents::table.select(active_consents::user_id.nullable())),
+        )
         .select(p::id)
         .load(conn)?;
     if let Some(profile) = &filter.profile {

@@ -352,6 +352,19 @@ pub fn name(conn: &mut AnyConn, id: &ProfileId) -> Result<String, StoreError> {
         .first(conn)?)
 }
 
+/// Whether the consent behind a profile was withdrawn.
+///
+/// # Errors
+/// As any query.
+pub fn is_consent_withdrawn(conn: &mut AnyConn, id: &ProfileId) -> Result<bool, StoreError> {
+    let status: Option<String> = profiles::table
+        .find(id.as_str())
+        .select(profiles::authorization_status)
+        .first(conn)
+        .optional()?;
+    Ok(status.as_deref() == Some(Authorization::ConsentWithdrawn.as_str()))
+}
+
 /// The profile with this name; case and white space do not count.
 ///
 /// # Errors

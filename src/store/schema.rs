@@ -726,6 +726,50 @@ diesel::table! {
 }
 
 diesel::table! {
+    connection_settings (id) {
+        id -> BigInt,
+        setting -> Text,
+        selected_group_id -> Nullable<Text>,
+        updated_at -> Timestamp,
+        lock_version -> BigInt,
+    }
+}
+
+diesel::table! {
+    consent_entries (id) {
+        id -> Text,
+        user_id -> Text,
+        created_at -> Timestamp,
+        act -> Text,
+        reason -> Text,
+        text_version -> BigInt,
+        setting -> Text,
+        actor_name -> Text,
+    }
+}
+
+diesel::table! {
+    active_consents (user_id) {
+        user_id -> Text,
+        text_version -> BigInt,
+        given_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    token_revocations (id) {
+        id -> Text,
+        profile_id -> Text,
+        source_table -> Text,
+        access_token -> Binary,
+        refresh_token -> Nullable<Binary>,
+        attempts -> BigInt,
+        next_attempt_at -> Timestamp,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     account_pauses (account_id) {
         account_id -> Text,
         paused_at -> Timestamp,
@@ -781,6 +825,9 @@ diesel::joinable!(linkedin_user_profiles -> organizations (organization_id));
 diesel::joinable!(linkedin_tokens -> linkedin_user_profiles (profile_id));
 diesel::joinable!(pending_authorizations -> linkedin_user_profiles (profile_id));
 diesel::joinable!(pending_authorizations -> users (user_id));
+diesel::joinable!(consent_entries -> users (user_id));
+diesel::joinable!(active_consents -> users (user_id));
+diesel::joinable!(token_revocations -> linkedin_user_profiles (profile_id));
 diesel::joinable!(oauth_states -> users (user_id));
 diesel::joinable!(oauth_states -> linkedin_user_profiles (profile_id));
 diesel::joinable!(linkedin_accounts -> users (default_lead_owner_id));
@@ -893,6 +940,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     submission_counts,
     campaign_lead_counts,
     account_pauses,
+    connection_settings,
+    consent_entries,
+    active_consents,
+    token_revocations,
     synchronization_resets,
     api_calls,
     app_credential_checks,

@@ -5,7 +5,11 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::schema::integration_settings;
-use super::{AnyConn, StoreError, field_mappings, lock_rules, matching_strategies, organizations};
+use super::{
+    AnyConn, StoreError, connections, field_mappings, lock_rules, matching_strategies,
+    organizations,
+};
+use crate::domain::connections::Setting;
 use crate::domain::field_mapping::{FieldMapping, Source, shipped_mappings};
 use crate::domain::ids::{MappingId, StrategyId};
 use crate::domain::lead::{FieldKey, LeadField};
@@ -46,6 +50,7 @@ pub fn run(
     let organization = BUILT_IN_ORGANIZATION
         .parse()
         .map_err(|_| StoreError::NotFound("organization"))?;
+    connections::begin_with(conn, Setting::No, now)?;
     organizations::built_in(conn, now, &organization, ORGANIZATION_NAME)?;
     for (position, shipped) in (1_i64..).zip(shipped_mappings()) {
         let mapping = FieldMapping {

@@ -5,7 +5,7 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
 use super::schema::{linkedin_accounts, linkedin_tokens, linkedin_user_profiles, profile_accounts};
-use super::{AnyConn, StoreError, database_now, pending_authorizations};
+use super::{AnyConn, StoreError, database_now, pending_authorizations, token_revocations};
 use crate::domain::account::{CampaignSyncStatus, FormSyncStatus};
 use crate::domain::ids::{OrganizationId, ProfileId, UserId};
 use crate::domain::profile::{Authorization, ProfileSyncStatus};
@@ -207,6 +207,40 @@ pub fn disconnect(
     set_unauthorized(conn, profile, Authorization::NotAuthorized, None, now)
 }
 
+/// Marks a profile whose person's consent was withdrawn; `false` when it was never connected, or is marked already. The
+/// tokens are the caller's business.
+///
+/// # Errors
+/// As any query.
+pub(super) fn withdraw_consent(
+    conn: &mut AnyConn,
+    profile: &ProfileId,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    use linkedin_user_profiles as p;
+    let connected = [
+        Authorization::Authorized,
+        Authorization::Expired,
+        Authorization::Reauthorizing,
+    ]
+    .map(Authorization::as_str);
+    let changed = diesel::update(
+        p::table
+            .filter(p::id.eq(profile.as_str()))
+            .filter(p::authorization_status.eq_any(connected)),
+    )
+    .set((
+        p::authorization_status.eq(Authorization::ConsentWithdrawn.as_str()),
+        p::sync_status.eq(ProfileSyncStatus::NotSyncing.as_str()),
+        p::failure_reason.eq(Some(FailureReason::ConsentWithdrawn.as_str())),
+        p::failure_detail.eq(None::<String>),
+        p::next_sync_at.eq(None::<NaiveDateTime>),
+        p::updated_at.eq(now.naive_utc()),
+    ))
+    .execute(conn)?;
+    Ok(changed == 1)
+}
+
 fn set_unauthorized(
     conn: &mut AnyConn,
     profile: &ProfileId,
@@ -229,7 +263,10 @@ fn set_unauthorized(
 }
 
 /// Accounts that no authorised profile can read any more are Not Syncing; ones that can be read again are pending.
-fn refresh_account_states(conn: &mut AnyConn, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub(super) fn refresh_account_states(
+    conn: &mut AnyConn,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
     use linkedin_accounts as a;
     let readable = || {
         profile_accounts::table
@@ -300,6 +337,7 @@ pub fn authorize(
         ))
         .execute(conn)?;
     pending_authorizations::delete(conn, profile)?;
+    token_revocations::delete_of_profile(conn, profile)?;
     let due = database_now(conn)?.naive_utc();
     let changed = diesel::update(p::table.filter(p::id.eq(profile.as_str())))
         .set((

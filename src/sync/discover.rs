@@ -85,6 +85,7 @@ pub async fn run(ctx: SyncContext, lease: Lease, profile: ProfileId) -> Result<R
                 FailureReason::TokenExpired
                     | FailureReason::TokenRevoked
                     | FailureReason::NotAuthorized
+                    | FailureReason::ConsentWithdrawn
             ))
             .then_some(wait);
             Ok(RunEnd {

@@ -5,7 +5,7 @@
 //! moves when LinkedIn's shapes change); [`process`] maps, matches and saves a batch in one transaction with its cursor.
 //! [`authorized`] calls LinkedIn with a profile's token and knows what a 401 or a daily limit means; [`connect`] is the
 //! connect flow that the pages use; [`app_check`] asks whether LinkedIn knows the portal; [`call_counts`] counts; [`reset`] starts
-//! everything over; [`preview`] tells what a change of the rules would do; [`lead_imports`] works on imports of leads; [`acts`]
+//! everything over; [`revocations`] tells LinkedIn about tokens that nobody uses any more; [`preview`] tells what a change of the rules would do; [`lead_imports`] works on imports of leads; [`acts`]
 //! carries out what people decide about submissions.
 
 pub mod acts;
@@ -22,6 +22,7 @@ pub mod preview;
 pub mod process;
 pub mod pull;
 pub mod reset;
+pub mod revocations;
 pub mod scheduler;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub use error::SyncError;
 
 use crate::auth::secret_key::SecretKey;
 use crate::clock::Clock;
+use crate::domain::connections::Deployment;
 use crate::linkedin::LinkedInClient;
 use crate::linkedin::oauth::LinkedInOAuth;
 use crate::store::Store;
@@ -59,6 +61,8 @@ pub struct SyncOptions {
     pub fresh_token_grace: Duration,
     /// Times a submission is tried again by itself before it waits for a person.
     pub submission_attempts: i64,
+    /// What whoever runs the portal decided about LinkedIn.
+    pub deployment: Deployment,
 }
 
 impl Default for SyncOptions {
@@ -74,6 +78,7 @@ impl Default for SyncOptions {
             batch_size: 1_000,
             fresh_token_grace: Duration::from_secs(60),
             submission_attempts: 5,
+            deployment: Deployment::default(),
         }
     }
 }

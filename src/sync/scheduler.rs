@@ -141,6 +141,10 @@ impl Scheduler {
     }
 
     async fn claim(&self, filter: &ClaimFilter) -> Result<Option<Lease>, SyncError> {
+        // Whoever runs the portal switched LinkedIn off, or it does not exist here: nothing is read.
+        if self.ctx.options.deployment.check().is_err() {
+            return Ok(None);
+        }
         let run_id = RunId::new(Uuid::now_v7());
         let (owner, length) = (Arc::clone(&self.ctx.owner), self.ctx.options.lease);
         let filter = filter.clone();
@@ -222,6 +226,7 @@ impl Scheduler {
     /// As [`Scheduler::run_due_once`].
     pub async fn run_until_idle(&self, filter: &ClaimFilter) -> Result<Vec<Step>, SyncError> {
         let mut steps = Vec::new();
+        super::revocations::run_due(&self.ctx).await?;
         loop {
             match self.run_due_once(filter).await? {
                 Step::Idle => return Ok(steps),
@@ -241,6 +246,7 @@ impl Scheduler {
         let mut beside = JoinSet::new();
         let (store, clock) = (self.ctx.store.clone(), self.ctx.clock.clone());
         beside.spawn(super::lead_imports::keep_house(store, clock));
+        beside.spawn(super::revocations::keep_revoking(self.ctx.clone()));
         let mut is_database_away = false;
         loop {
             while !*stop.borrow() && running.len() < self.ctx.options.concurrency {

@@ -19,6 +19,7 @@ use crate::domain::preferences::{Appearance, Preferences};
 use crate::domain::time_zone::TimeZone;
 use crate::domain::users::check_name;
 use crate::store::audit::{self, Actor};
+use crate::store::consents::{self, ActiveConsent};
 use crate::store::{StoreError, sessions as session_rows, users};
 
 #[derive(Template)]
@@ -29,6 +30,7 @@ struct AccountPage {
     name: String,
     time_zone: String,
     zones: Vec<&'static str>,
+    consent: Option<ActiveConsent>,
     sessions: Vec<Seen>,
     limits: Limits,
     last_sign_in_at: Option<DateTime<Utc>>,
@@ -60,12 +62,13 @@ pub struct PasswordForm {
 
 async fn page(portal: &Portal, shell: Shell, user: CurrentUser) -> Result<AccountPage, WebError> {
     let id = user.id.clone();
-    let (record, rows) = portal
+    let (record, rows, consent) = portal
         .store
         .read(move |conn| {
             Ok::<_, StoreError>((
                 users::get(conn, &id)?,
                 session_rows::list_of_user(conn, &id)?,
+                consents::find(conn, &id)?,
             ))
         })
         .await?;
@@ -79,6 +82,7 @@ async fn page(portal: &Portal, shell: Shell, user: CurrentUser) -> Result<Accoun
         name: user.name.clone(),
         time_zone: user.time_zone.name().to_owned(),
         zones: TimeZone::names().collect(),
+        consent,
         sessions,
         limits,
         last_sign_in_at: record.last_sign_in_at,

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::form::NoFields;
 use super::history::{self, History};
 use super::page::{StateTab, state_tabs};
+use super::profiles::allowed;
 use super::{Answer, FieldErrors, Flash, Form, Path, Portal, Query, Shell, WebError};
 use crate::auth::CurrentUser;
 use crate::domain::access::Permission;
@@ -335,6 +336,10 @@ pub async fn sync(
         return Err(WebError::Forbidden(Permission::ManageAccounts));
     }
     let (path, now) = (format!("/linkedin-accounts/{id}"), portal.clock.now());
+    if let Err(refusal) = allowed(&portal, &current).await? {
+        let text = format!("{} {}", refusal.why(), refusal.what_to_do());
+        return Ok(shell.redirect(path).flash(Flash::failure(text)));
+    }
     portal
         .store
         .write(move |tx| {

@@ -8,7 +8,7 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use refusal::refuse;
+pub(super) use refusal::refuse;
 
 use super::form::NoFields;
 use super::profiles::managed;
@@ -41,6 +41,10 @@ pub async fn authorize(
         .await
     {
         Ok(url) => Ok(see_other(url.as_str())),
+        // The text comes before LinkedIn's own pages.
+        Err(ConnectError::Refused(refusal)) if refusal.is_mended_by_consent() => {
+            Ok(see_other(&format!("/account/consent?profile={id}")))
+        }
         Err(error) => refuse(&portal, shell, error),
     }
 }

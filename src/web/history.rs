@@ -71,6 +71,9 @@ pub fn log_path(kind: &str, id: &str) -> String {
 pub fn record_path(kind: &str, id: &str) -> Option<String> {
     let list = match kind {
         "assignment_rule" => return Some("/settings/assignment-rules".to_owned()),
+        "account_connections" => {
+            return Some("/settings/linkedin-account-connections".to_owned());
+        }
         "configuration" => return Some("/settings/configuration".to_owned()),
         "integration_configuration" => {
             return Some("/settings/integration-configuration".to_owned());

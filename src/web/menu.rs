@@ -48,6 +48,7 @@ const MENU: &[(&str, &[Line])] = &[
         ("Custom Fields",            "/settings/custom-fields",            "field",         P::ManageMappings),
         ("Integration Configuration", "/settings/integration-configuration", "configuration", P::ManageIntegration),
         ("Assignment Rules",         "/settings/assignment-rules",         "rule",          P::ManageIntegration),
+        ("LinkedIn account connections", "/settings/linkedin-account-connections", "connections", P::ManageConnections),
         ("Users and roles",          "/settings/users",                    "users",         P::ManageUsers),
         ("Audit log",                "/settings/audit-log",                "audit",         P::ViewAuditLog),
         ("System",                   "/settings/system",                   "system",        P::ManageIntegration),

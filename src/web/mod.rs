@@ -26,6 +26,8 @@ pub mod charts;
 mod configuration_file;
 mod confirm;
 mod connect;
+mod connections;
+mod consent;
 pub mod csv_export;
 mod custom_fields;
 mod dashboard;

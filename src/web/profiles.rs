@@ -15,6 +15,7 @@ use super::page::{StateTab, state_tabs};
 use super::{Answer, FieldErrors, Flash, Form, Path, Portal, Query, Shell, WebError};
 use crate::auth::CurrentUser;
 use crate::domain::access::Permission;
+use crate::domain::connections::Refusal;
 use crate::domain::ids::{ProfileId, UserId};
 use crate::domain::profile::{
     Authorization, ProfileSyncStatus, Scope, TokenWarning, optional_scopes, required_scopes,
@@ -22,6 +23,7 @@ use crate::domain::profile::{
 };
 use crate::store::accounts::{self, Account, AccountCounts, AccountFilter};
 use crate::store::audit::{self, Actor};
+use crate::store::connections::{self, NotAllowed};
 use crate::store::profiles::{self, Profile, ProfileFilter};
 use crate::store::{StoreError, leads, oauth_states};
 
@@ -260,6 +262,8 @@ struct ProfilesShow {
     redirect_uri: String,
     is_configured: bool,
     can_manage: bool,
+    /// Why the organisation does not let this person connect LinkedIn.
+    refusal: Option<Refusal>,
     /// The accounts are on their way: the page asks for itself again.
     is_waiting: bool,
     history: History,
@@ -315,6 +319,7 @@ async fn show_page(
             Ok::<_, StoreError>((profile, accounts, counts, owners, unanswered, history))
         })
         .await?;
+    let refusal = allowed(portal, current).await?.err();
     let now = portal.clock.now();
     let can_manage = may_manage(current, &profile);
     if can_manage {
@@ -350,6 +355,7 @@ async fn show_page(
             && accounts.is_empty()
             && profile.sync_status == ProfileSyncStatus::SyncingAccounts,
         can_manage,
+        refusal,
         shell,
         profile,
         accounts,
@@ -468,6 +474,23 @@ pub async fn destroy(
         .flash(Flash::success(text)))
 }
 
+/// Whether the organisation lets this person use LinkedIn.
+pub(super) async fn allowed(
+    portal: &Portal,
+    current: &CurrentUser,
+) -> Result<Result<(), Refusal>, WebError> {
+    let (id, deployment) = (current.id.clone(), portal.connector.deployment().clone());
+    let checked = portal
+        .store
+        .read(move |conn| connections::check_allowed(conn, &deployment, &id))
+        .await;
+    match checked {
+        Ok(()) => Ok(Ok(())),
+        Err(NotAllowed::Refused(refusal)) => Ok(Err(refusal)),
+        Err(NotAllowed::Store(error)) => Err(error.into()),
+    }
+}
+
 /// POST /linkedin-user-profiles/{id}/sync-runs: everything that this profile reads is due now.
 ///
 /// # Errors
@@ -487,6 +510,10 @@ pub async fn sync(
             "This profile is not authorized, so nothing can be synchronized. Authorize it first.",
         );
         return Ok(shell.redirect(path).flash(flash));
+    }
+    if let Err(refusal) = allowed(&portal, &current).await? {
+        let text = format!("{} {}", refusal.why(), refusal.what_to_do());
+        return Ok(shell.redirect(path).flash(Flash::failure(text)));
     }
     let accounts = portal
         .store

@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, web};
 use super::access::{self, Access, Entry, RouteInfo, get, post};
 use super::{
     WebError, account, accounts, assignment_rules, audit_log, campaigns, configuration_file,
-    connect, custom_fields, dashboard, events, field_mappings, forms, home,
+    connect, connections, consent, custom_fields, dashboard, events, field_mappings, forms, home,
     integration_configuration, lead_exports, lead_imports, leads, matching_strategies, pauses,
     profiles, setup, sign_in, submissions, sync_status, system, users,
 };
@@ -31,6 +31,11 @@ fn entries() -> Vec<Entry> {
         post("/account/sessions/others/end",        SignedIn,              account::end_other_sessions),
         post("/account/sessions/{id}/end",          SignedIn,              account::end_session),
         post("/account/session-extensions",         SignedIn,              account::extend_session),
+
+        get ("/account/consent",                    SignedIn,              consent::show),
+        post("/account/consent",                    Needs(P::ManageOwnProfiles), consent::create),
+        get ("/account/consent/withdrawal",         SignedIn,              consent::withdrawal),
+        post("/account/consent/withdrawal",         SignedIn,              consent::withdraw),
 
         get ("/dashboard",                          Needs(P::ViewLeads),   dashboard::index),
         get ("/dashboard.csv",                      Needs(P::ViewLeads),   dashboard::export),
@@ -158,6 +163,10 @@ fn entries() -> Vec<Entry> {
 
         get ("/settings/integration-configuration", Needs(P::ManageIntegration), integration_configuration::edit),
         post("/settings/integration-configuration", Needs(P::ManageIntegration), integration_configuration::update),
+
+        get ("/settings/linkedin-account-connections", Needs(P::ManageConnections), connections::show),
+        post("/settings/linkedin-account-connections", Needs(P::ManageConnections), connections::update),
+        get ("/settings/linkedin-account-connections/consequences", Needs(P::ManageConnections), connections::consequences),
 
         get ("/settings/configuration",             Needs(P::ManageIntegration), configuration_file::show),
         get ("/settings/configuration/export",      Needs(P::ManageIntegration), configuration_file::export),

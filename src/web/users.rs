@@ -20,7 +20,7 @@ use crate::domain::password;
 use crate::domain::users::UserRuleError;
 use crate::store::audit::{self, Actor};
 use crate::store::users::{self, User};
-use crate::store::{StoreError, sessions};
+use crate::store::{StoreError, connections, sessions};
 
 /// A check box for each role that people may hold, and whether it is ticked.
 fn role_boxes(chosen: &[String]) -> Vec<(Role, bool)> {
@@ -345,6 +345,7 @@ pub async fn update(
                     Some(access_state(&before.roles, before.is_enabled)),
                     Some(access_state(&roles, is_enabled)),
                 )?;
+                connections::withdraw_for(tx, &[wanted], &actor, now)?;
                 Ok::<_, StoreError>(before.name)
             })
             .await;

@@ -16,6 +16,7 @@ mod assignment_rules;
 mod audit_log;
 mod busy;
 mod configuration_file;
+mod connections;
 mod custom_fields;
 mod dashboard;
 mod dry_run;

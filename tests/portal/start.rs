@@ -55,6 +55,7 @@ impl TestPortal {
         }
         // The data of a first start, as every command brings it before it serves.
         seed::run(&mut database.conn(), a_moment(), Uuid::now_v7).unwrap();
+        crate::support::builders::connections_allowed(&mut database.conn());
         let options = AppOptions {
             clock: clock.clone(),
             connections: 4,

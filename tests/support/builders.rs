@@ -107,8 +107,31 @@ impl UserBuilder {
             lock_version: 1,
         };
         store::users::insert(conn, &user).unwrap();
+        consented(conn, &id);
         id
     }
+}
+
+/// People of tests have consented to LinkedIn, unless the test is about that.
+pub fn consented(conn: &mut AnyConn, user: &UserId) {
+    use leadgen::store::schema::active_consents as c;
+    diesel::insert_into(c::table)
+        .values((
+            c::user_id.eq(user.as_str()),
+            c::text_version.eq(leadgen::domain::connections::CONSENT_VERSION),
+            c::given_at.eq(a_moment().naive_utc()),
+        ))
+        .execute(conn)
+        .unwrap();
+}
+
+/// The organisation lets everybody connect LinkedIn, as no fresh installation does.
+pub fn connections_allowed(conn: &mut AnyConn) {
+    use leadgen::store::schema::connection_settings as s;
+    diesel::update(s::table)
+        .set(s::setting.eq("yes"))
+        .execute(conn)
+        .unwrap();
 }
 
 /// A LinkedIn user profile.

@@ -118,6 +118,7 @@ impl Installation {
         )
         .unwrap();
         app.migrate().await.unwrap();
+        super::builders::connections_allowed(&mut database.conn());
         Self {
             database,
             linkedin,

@@ -60,6 +60,7 @@ pub fn a_user(conn: &mut AnyConn, name: &str, roles: &[Role]) -> UserId {
         },
     )
     .unwrap();
+    super::builders::consented(conn, &id);
     id
 }
 

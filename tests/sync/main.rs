@@ -12,6 +12,7 @@ mod support;
 
 mod acts;
 mod authorization;
+mod consent;
 mod faults;
 mod history;
 mod lead_imports;

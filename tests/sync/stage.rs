@@ -69,6 +69,7 @@ impl Stage {
         let app = open(&database, &sandbox, &clock, &options, &[]);
         app.migrate().await.unwrap();
         let mut conn = database.conn();
+        crate::support::builders::connections_allowed(&mut conn);
         let admin = a_user().role(Role::Administrator).insert(&mut conn);
         let seller = a_user().role(Role::Salesperson).insert(&mut conn);
         let profile = ProfileId::new(Uuid::now_v7());

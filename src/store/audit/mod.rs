@@ -191,7 +191,7 @@ impl TryFrom<AuditRow> for AuditEntry {
 }
 
 /// An identifier that sorts by time; those that one process makes within one instant sort in the order of writing.
-fn new_id(at: DateTime<Utc>) -> String {
+pub(super) fn new_id(at: DateTime<Utc>) -> String {
     static COUNTER: Mutex<uuid::ContextV7> = Mutex::new(uuid::ContextV7::new());
     let seconds = u64::try_from(at.timestamp()).unwrap_or(0);
     let time = uuid::Timestamp::from_unix(&COUNTER, seconds, at.timestamp_subsec_nanos());

@@ -121,13 +121,23 @@ impl Authorized {
         let profile = self.profile.clone();
         self.ctx
             .store
-            .read(move |conn| store::tokens::find(conn, &profile))
+            .read(move |conn| match store::tokens::find(conn, &profile)? {
+                Some(tokens) => Ok(Ok(tokens)),
+                None => store::profiles::is_consent_withdrawn(conn, &profile).map(Err),
+            })
             .await?
-            .ok_or_else(|| {
-                SyncError::found(
-                    FailureReason::NotAuthorized,
-                    "the profile has no token any more",
-                )
+            .map_err(|is_withdrawn| {
+                if is_withdrawn {
+                    SyncError::found(
+                        FailureReason::ConsentWithdrawn,
+                        "the consent was withdrawn, so nothing more is read",
+                    )
+                } else {
+                    SyncError::found(
+                        FailureReason::NotAuthorized,
+                        "the profile has no token any more",
+                    )
+                }
             })
     }
 
@@ -200,6 +210,7 @@ impl Authorized {
         let Some(oauth) = &self.ctx.oauth else {
             return Err(error.into());
         };
+        self.stored().await?;
         let introspection = oauth.introspect(&opened.token).await.map_err(app_refused)?;
         if introspection.active {
             return Err(SyncError::found(
@@ -253,6 +264,10 @@ impl Authorized {
             tokio::time::sleep(pause).await;
             waited += pause;
             pause = (pause * 2).min(Duration::from_secs(8));
+            // Somebody may have withdrawn the consent meanwhile: a token that is gone here is not used once more.
+            if self.stored().await?.version != opened.stored.version {
+                return Ok(Err(error));
+            }
             match self.attempt(endpoint, opened, request).await? {
                 Ok(answer) => return Ok(Ok(answer)),
                 Err(again) => error = again,

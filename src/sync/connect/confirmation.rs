@@ -1,10 +1,13 @@
 //! The organization is confirmed, or not: what LinkedIn granted becomes the profile's tokens, or is dropped.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use super::{ConnectError, Connector};
 use crate::domain::ids::{OrganizationId, ProfileId, UserId};
 use crate::store::audit::{Actor, record};
+use crate::store::connections::NotAllowed;
 use crate::store::tokens::SealedTokens;
 use crate::store::{self, AnyConn, StoreError};
 use crate::sync::SyncError;
@@ -55,7 +58,7 @@ impl Connector {
     /// Confirms the organization: the profile is Authorized and its sync begins. Only who came back from LinkedIn can.
     ///
     /// # Errors
-    /// `NothingPending` when there is no grant, or it is somebody else's.
+    /// `NothingPending` when there is no grant, or it is somebody else's; `Refused` when the person may not any more.
     pub async fn confirm(
         &self,
         actor: &Actor,
@@ -75,6 +78,7 @@ impl Connector {
         };
         let tokens = self.reseal(profile, &pending.tokens)?;
         let now = self.ctx.clock.now();
+        let options = Arc::clone(&self.ctx.options);
         let (actor, user, profile, organization) = (
             actor.clone(),
             user.clone(),
@@ -84,6 +88,7 @@ impl Connector {
         self.ctx
             .store
             .write(move |conn: &mut AnyConn| {
+                store::connections::check(conn, &options.deployment, &user)?;
                 store::tokens::authorize(
                     conn,
                     &profile,
@@ -108,10 +113,11 @@ impl Connector {
                         "scopes": tokens.scopes,
                         "access_token_expires_at": tokens.access_token_expires_at,
                     })),
-                )
+                )?;
+                Ok::<_, NotAllowed>(())
             })
             .await
-            .map_err(|error: StoreError| error.into())
+            .map_err(ConnectError::from)
     }
 
     /// Tokens are bound to their table: what is confirmed is sealed anew for its new place.

@@ -1,15 +1,12 @@
 //! The end of an authorization: tokens are erased here in any case, and revoked at LinkedIn if it can be reached.
 
-use secrecy::ExposeSecret;
-
 use super::{ConnectError, Connector};
 use crate::domain::ids::ProfileId;
 use crate::domain::profile::Authorization;
-use crate::linkedin::AccessToken;
 use crate::store::audit::{Actor, record};
 use crate::store::tokens::SealedTokens;
 use crate::store::{self, AnyConn, StoreError};
-use crate::sync::authorized::{open, token_cell};
+use crate::sync::revocations;
 
 /// How disconnecting ended at LinkedIn; here the tokens are erased in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,37 +75,12 @@ impl Connector {
         profile: &ProfileId,
         tokens: &SealedTokens,
     ) -> bool {
-        let Some(oauth) = &self.ctx.oauth else {
-            return false;
-        };
-        let mut is_revoked = true;
-        let cells = [
-            ("access_token", Some(tokens.access_token.as_slice())),
-            ("refresh_token", tokens.refresh_token.as_deref()),
-        ];
-        for (column, sealed) in cells {
-            let Some(sealed) = sealed else { continue };
-            let outcome = match open(
-                &self.ctx.secret_key,
-                token_cell(table, column, profile),
-                sealed,
-            ) {
-                Ok(token) => {
-                    oauth
-                        .revoke(AccessToken::new(token.expose_secret()).secret())
-                        .await
-                }
-                Err(error) => {
-                    tracing::warn!(profile.id = %profile, error = %error, "a token could not be opened for revoking");
-                    is_revoked = false;
-                    continue;
-                }
-            };
-            if let Err(error) = outcome {
-                tracing::warn!(profile.id = %profile, error = %error, "a token could not be revoked at LinkedIn");
-                is_revoked = false;
-            }
-        }
-        is_revoked
+        revocations::revoke(
+            &self.ctx,
+            (table, profile),
+            &tokens.access_token,
+            tokens.refresh_token.as_deref(),
+        )
+        .await
     }
 }

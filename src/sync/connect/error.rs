@@ -1,7 +1,9 @@
 //! Why the connect flow did not go on.
 
+use crate::domain::connections::Refusal;
 use crate::domain::ids::ProfileId;
 use crate::store::StoreError;
+use crate::store::connections::NotAllowed;
 use crate::sync::SyncError;
 
 /// Why the connect flow did not go on. Each has a page of its own.
@@ -80,6 +82,9 @@ pub enum ConnectError {
         /// What happened.
         detail: String,
     },
+    /// The organisation does not let the person, or the person's consent is missing.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// Nothing waits for confirmation.
     #[error("nothing waits for confirmation")]
     NothingPending,
@@ -89,4 +94,13 @@ pub enum ConnectError {
     /// A token could not be sealed or opened.
     #[error(transparent)]
     Sync(#[from] SyncError),
+}
+
+impl From<NotAllowed> for ConnectError {
+    fn from(error: NotAllowed) -> Self {
+        match error {
+            NotAllowed::Refused(refusal) => Self::Refused(refusal),
+            NotAllowed::Store(error) => Self::Store(error),
+        }
+    }
 }

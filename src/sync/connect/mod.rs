@@ -6,6 +6,8 @@ mod disconnection;
 mod error;
 mod way_back;
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -18,9 +20,12 @@ pub use error::ConnectError;
 pub use way_back::CallbackQuery;
 
 use super::{SyncContext, SyncError};
+use crate::domain::connections::Deployment;
 use crate::domain::ids::{ProfileId, UserId};
 use crate::domain::text::clean_text;
 use crate::linkedin::oauth::LinkedInOAuth;
+use crate::store::audit::Actor;
+use crate::store::connections::NotAllowed;
 use crate::store::oauth_states::OauthState;
 use crate::store::{self, StoreError};
 
@@ -106,13 +111,14 @@ impl Connector {
     /// only that session can come back with the state.
     ///
     /// # Errors
-    /// `AppNotConfigured`, or the store's.
+    /// `Refused`, `AppNotConfigured`, or the store's.
     pub async fn begin(
         &self,
         user: &UserId,
         profile: &ProfileId,
         session_binding: &str,
     ) -> Result<Url, ConnectError> {
+        self.check(user).await?;
         let oauth = self.oauth()?;
         let mut bytes = [0u8; 32];
         getrandom::fill(&mut bytes).map_err(|error| {
@@ -144,5 +150,40 @@ impl Connector {
             .await
             .map_err(|error: StoreError| ConnectError::from(error))?;
         Ok(url)
+    }
+
+    /// Whether this person may connect LinkedIn now.
+    ///
+    /// # Errors
+    /// `Refused`, or the store's.
+    pub async fn check(&self, user: &UserId) -> Result<(), ConnectError> {
+        let (user, options) = (user.clone(), Arc::clone(&self.ctx.options));
+        self.ctx
+            .store
+            .write(move |conn| store::connections::check(conn, &options.deployment, &user))
+            .await
+            .map_err(|error: NotAllowed| error.into())
+    }
+
+    /// Takes a person's consent to today's text.
+    ///
+    /// # Errors
+    /// `Refused` when the organisation does not let the person, or the store's.
+    pub async fn consent(&self, actor: &Actor, user: &UserId) -> Result<(), ConnectError> {
+        let (user, actor, now) = (user.clone(), actor.clone(), self.ctx.clock.now());
+        let options = Arc::clone(&self.ctx.options);
+        self.ctx
+            .store
+            .write(move |conn| {
+                store::connections::give_consent(conn, &options.deployment, &user, &actor, now)
+            })
+            .await
+            .map_err(|error: NotAllowed| error.into())
+    }
+
+    /// What whoever runs the portal decided about LinkedIn.
+    #[must_use]
+    pub fn deployment(&self) -> &Deployment {
+        &self.ctx.options.deployment
     }
 }

@@ -1,10 +1,13 @@
 //! LinkedIn's way back: the state is checked and used up, the code exchanged, and what was granted kept for confirmation.
 
+use std::sync::Arc;
+
 use super::{ConnectError, Connector, cleaned, hash};
 use crate::domain::ids::{ProfileId, UserId};
 use crate::domain::profile::missing_scopes;
 use crate::linkedin::LinkedInError;
 use crate::linkedin::oauth::{LinkedInOAuth, TokenAnswer};
+use crate::store::connections::NotAllowed;
 use crate::store::pending_authorizations::PendingGrant;
 use crate::store::{self, AnyConn, StoreError};
 use crate::sync::authorized::seal;
@@ -42,7 +45,10 @@ impl Connector {
         let profile = self
             .take_state(user, session_binding, query.state.as_deref())
             .await?;
-        let outcome = self.exchange(oauth, user, &profile, &query).await;
+        let outcome = match self.check(user).await {
+            Ok(()) => self.exchange(oauth, user, &profile, &query).await,
+            Err(error) => Err(error),
+        };
         if outcome.is_err() {
             let profile = profile.clone();
             self.ctx
@@ -174,11 +180,21 @@ impl Connector {
             member_name: member.and_then(|(_, name)| name),
             created_at: now,
         };
-        self.ctx
+        let (person, options) = (user.clone(), Arc::clone(&self.ctx.options));
+        let saved = self
+            .ctx
             .store
-            .write(move |conn| store::pending_authorizations::save(conn, &profile, &pending))
-            .await
-            .map_err(|error: StoreError| error.into())
+            .write(move |conn| {
+                // The consent may have been withdrawn while the person was at LinkedIn.
+                store::connections::check(conn, &options.deployment, &person)?;
+                store::pending_authorizations::save(conn, &profile, &pending)?;
+                Ok::<_, NotAllowed>(())
+            })
+            .await;
+        if let Err(NotAllowed::Refused(_)) = &saved {
+            self.revoke(oauth, &answer).await;
+        }
+        saved.map_err(ConnectError::from)
     }
 
     /// A grant that cannot be used is not left lying at LinkedIn; best effort, because nothing of it is kept here.

@@ -70,6 +70,7 @@ impl Progress {
                 FailureReason::TokenExpired
                     | FailureReason::TokenRevoked
                     | FailureReason::NotAuthorized
+                    | FailureReason::ConsentWithdrawn
                     | FailureReason::AppNotConfigured
             )
         })
@@ -122,6 +123,7 @@ pub async fn run(
                     FailureReason::TokenExpired
                         | FailureReason::TokenRevoked
                         | FailureReason::NotAuthorized
+                        | FailureReason::ConsentWithdrawn
                         | FailureReason::PermissionMissing
                         | FailureReason::Forbidden
                 )

@@ -150,6 +150,12 @@ impl Refusal {
                 "The authorization was confirmed or cancelled already, or it is somebody else’s.",
                 "Open the profile: it shows whether it is authorized.",
             ),
+            ConnectError::Refused(refusal) => Self::new(
+                S::FORBIDDEN,
+                refusal.title(),
+                refusal.why(),
+                refusal.what_to_do(),
+            ),
             ConnectError::Store(error) => return Err(error.into()),
             ConnectError::Sync(error) => return Err(WebError::Internal(error.to_string())),
         })
@@ -168,7 +174,7 @@ struct ProfilesRefusal {
 ///
 /// # Errors
 /// What has a page elsewhere.
-pub(super) fn refuse(
+pub(in crate::web) fn refuse(
     portal: &Portal,
     mut shell: Shell,
     error: ConnectError,
@@ -188,6 +194,7 @@ pub(super) fn refuse(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::connections::Refusal as NotAllowed;
 
     #[test]
     fn every_early_end_has_a_page_of_its_own() {
@@ -237,6 +244,10 @@ mod tests {
                 502,
             ),
             (ConnectError::NothingPending, 404),
+            (ConnectError::Refused(NotAllowed::SettingNo), 403),
+            (ConnectError::Refused(NotAllowed::OutsideGroup), 403),
+            (ConnectError::Refused(NotAllowed::HiddenByDeployment), 403),
+            (ConnectError::Refused(NotAllowed::NoConsent), 403),
         ];
         let count = all.len();
         let mut titles = std::collections::BTreeSet::new();

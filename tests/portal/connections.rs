@@ -1,0 +1,401 @@
+//! LinkedIn account connections over HTTP: the setting with its consequences, a person's consent, and what withdrawing does.
+
+use leadgen::domain::access::Role;
+use leadgen::sandbox::{self, Decision, SandboxHandle, SandboxOptions};
+
+use crate::records_world::{shows_hostile_text_as_text, with_world};
+use crate::start::{PASSWORD, TestPortal};
+use crate::support::{Browserlike, Page};
+
+const PATH: &str = "/settings/linkedin-account-connections";
+
+/// A portal as a fresh installation leaves it: nobody has consented, and the setting is what it began with.
+async fn fresh(setting: &str) -> (TestPortal, SandboxHandle) {
+    let sandbox = sandbox::start(SandboxOptions {
+        bind: "127.0.0.1:0".parse().unwrap(),
+        leads: 5,
+        ..SandboxOptions::default()
+    })
+    .unwrap();
+    let portal = TestPortal::start_with(&[
+        ("LEADGEN_LINKEDIN_OAUTH_URL", &sandbox.oauth_url()),
+        ("LEADGEN_LINKEDIN_API_URL", &sandbox.api_url()),
+        ("LEADGEN_LINKEDIN_CLIENT_ID", sandbox::CLIENT_ID),
+        ("LEADGEN_LINKEDIN_CLIENT_SECRET", sandbox::CLIENT_SECRET),
+    ])
+    .await;
+    set(&portal, setting);
+    (portal, sandbox)
+}
+
+fn set(portal: &TestPortal, setting: &str) {
+    portal.database.execute(&format!(
+        "UPDATE connection_settings SET setting = '{setting}'"
+    ));
+}
+
+async fn salesperson(portal: &TestPortal) -> Browserlike {
+    let browser = portal.sign_in_as(&[Role::Salesperson]).await;
+    portal.database.execute("DELETE FROM active_consents");
+    browser
+}
+
+async fn make_profile(browser: &Browserlike) -> Page {
+    let page = browser.get("/linkedin-user-profiles/new").await.expect(200);
+    browser
+        .submit_and_follow(&page, "Save", &[("name", Some("Mine"))])
+        .await
+        .expect(200)
+}
+
+/// Consents on the page before LinkedIn, allows there, confirms here.
+async fn connect(browser: &Browserlike, page: &Page, sandbox: &SandboxHandle) -> Page {
+    let page = browser
+        .submit_and_follow(page, "Authorize", &[])
+        .await
+        .expect(200)
+        .expect_text("What is read from LinkedIn")
+        .expect_text("What is not touched");
+    let answer = browser
+        .submit(&page, "I consent, continue to LinkedIn", &[])
+        .await
+        .expect(303);
+    let member = sandbox.members().into_iter().next().unwrap();
+    let back = sandbox::visit(
+        answer.location().unwrap(),
+        member.email,
+        member.password,
+        Decision::Allow,
+    )
+    .await
+    .unwrap();
+    let page = browser.visit(&back).await.expect(200);
+    browser
+        .submit_and_follow(&page, "Yes, confirm", &[])
+        .await
+        .expect(200)
+        .expect_text("The profile is authorized.")
+}
+
+fn authorization(portal: &TestPortal) -> Vec<String> {
+    portal
+        .database
+        .texts("SELECT authorization_status FROM linkedin_user_profiles")
+}
+
+fn ledger(portal: &TestPortal) -> Vec<String> {
+    portal.database.texts(
+        "SELECT act || ' ' || reason || ' ' || CAST(text_version AS TEXT) || ' ' || setting FROM consent_entries ORDER BY created_at, id",
+    )
+}
+
+#[tokio::test]
+async fn with_no_nobody_can_authorize_and_reads_why_and_whom_to_ask() {
+    let (portal, _sandbox) = fresh("no").await;
+    let browser = salesperson(&portal).await;
+    let page = make_profile(&browser)
+        .await
+        .expect_text("The organisation does not allow LinkedIn account connections")
+        .expect_text("Ask an Administrator")
+        .expect_no_text("Authorize again");
+    let path = page.url.path().to_owned();
+    browser
+        .post_with_token_of(&path, &format!("{path}/authorizations"), &[])
+        .await
+        .expect(403)
+        .expect_text("The organisation does not allow")
+        .expect_text("Settings › LinkedIn account connections");
+    browser
+        .post_with_token_of(&path, "/account/consent", &[("text_version", "1")])
+        .await
+        .expect(403);
+    browser
+        .get("/account/consent")
+        .await
+        .expect(200)
+        .expect_text("What is read from LinkedIn")
+        .expect_no_text("I consent");
+    assert!(ledger(&portal).is_empty());
+    browser.get(PATH).await.expect(403);
+}
+
+#[tokio::test]
+async fn consent_comes_before_linkedin_and_its_withdrawal_erases_the_access() {
+    let (portal, sandbox) = fresh("yes").await;
+    let browser = salesperson(&portal).await;
+    let page = make_profile(&browser).await;
+    connect(&browser, &page, &sandbox).await;
+    assert_eq!(authorization(&portal), ["authorized"]);
+    assert_eq!(ledger(&portal), ["given person 1 yes"]);
+    browser
+        .get("/account")
+        .await
+        .expect(200)
+        .expect_text("to version 1 of the text");
+    let page = browser
+        .get("/account/consent/withdrawal")
+        .await
+        .expect(200)
+        .expect_text("1 LinkedIn user profile loses its access")
+        .expect_text("Mine");
+    browser
+        .submit_and_follow(&page, "Withdraw my consent", &[])
+        .await
+        .expect(200)
+        .expect_text("Your consent is withdrawn.")
+        .expect_text("Not given");
+    assert_eq!(authorization(&portal), ["consent_withdrawn"]);
+    assert_eq!(
+        portal
+            .database
+            .number("SELECT count(*) FROM linkedin_tokens"),
+        0
+    );
+    assert_eq!(
+        portal
+            .database
+            .number("SELECT count(*) FROM token_revocations"),
+        1
+    );
+    assert_eq!(
+        ledger(&portal),
+        ["given person 1 yes", "withdrawn person 1 yes"]
+    );
+    for action in [
+        "linkedin_consent.given",
+        "linkedin_consent.withdrawn",
+        "linkedin_user_profile.consent_withdrawn",
+    ] {
+        let audit = portal.audit();
+        assert!(audit.contains(&action.to_owned()), "{action}: {audit:?}");
+    }
+    browser
+        .get("/account/consent/withdrawal")
+        .await
+        .expect(200)
+        .expect_text("nothing to withdraw");
+    // The same way again: the person is asked anew.
+    let page = browser.get("/linkedin-user-profiles").await.expect(200);
+    let page = browser
+        .visit(&page.link("Mine"))
+        .await
+        .expect(200)
+        .expect_text("Consent Withdrawn")
+        .expect_text("The consent to use LinkedIn was withdrawn.");
+    connect(&browser, &page, &sandbox).await;
+    assert_eq!(authorization(&portal), ["authorized"]);
+    assert_eq!(
+        portal
+            .database
+            .number("SELECT count(*) FROM token_revocations"),
+        0
+    );
+}
+
+#[tokio::test]
+async fn no_lists_whom_it_meets_takes_the_password_and_withdraws_at_once() {
+    let (portal, sandbox) = fresh("yes").await;
+    let seller = salesperson(&portal).await;
+    let page = make_profile(&seller).await;
+    connect(&seller, &page, &sandbox).await;
+    let admin = portal.sign_in_as(&[Role::Administrator]).await;
+    portal.database.execute(
+        "DELETE FROM active_consents WHERE user_id NOT IN (SELECT authorized_by FROM linkedin_user_profiles)",
+    );
+    let page = admin
+        .get(PATH)
+        .await
+        .expect(200)
+        .expect_text("Nothing is saved yet");
+    let page = admin
+        .submit_and_follow(&page, "Continue", &[("setting", Some("no"))])
+        .await
+        .expect(200)
+        .expect_text("1 person")
+        .expect_text("1 LinkedIn user profile loses its access")
+        .expect_text("No LinkedIn account stops")
+        .expect_text("restores nobody’s consent");
+    admin
+        .submit(&page, "Save", &[("your_password", Some("wrong"))])
+        .await
+        .expect(422)
+        .expect_text("This is not your password.");
+    assert_eq!(authorization(&portal), ["authorized"]);
+    admin
+        .submit_and_follow(&page, "Save", &[("your_password", Some(PASSWORD))])
+        .await
+        .expect(200)
+        .expect_text("set to No. The consent of 1 person was withdrawn.");
+    assert_eq!(authorization(&portal), ["consent_withdrawn"]);
+    assert_eq!(
+        ledger(&portal),
+        ["given person 1 yes", "withdrawn setting_no 1 no"]
+    );
+    // The same page once more was made from an older state.
+    admin
+        .submit(&page, "Save", &[("your_password", Some(PASSWORD))])
+        .await
+        .expect(409);
+    // Back to Yes: nobody's consent comes back.
+    let page = admin
+        .get(&format!("{PATH}/consequences?setting=yes"))
+        .await
+        .expect(200)
+        .expect_text("Nobody’s consent is withdrawn.");
+    admin
+        .submit_and_follow(&page, "Save", &[("your_password", Some(PASSWORD))])
+        .await
+        .expect(200)
+        .expect_text("set to Yes.");
+    assert_eq!(authorization(&portal), ["consent_withdrawn"]);
+    assert_eq!(
+        portal
+            .database
+            .number("SELECT count(*) FROM active_consents"),
+        0
+    );
+    admin
+        .get(&format!("{PATH}/consequences?setting=maybe"))
+        .await
+        .expect(400);
+    assert_eq!(
+        portal
+            .audit()
+            .iter()
+            .filter(|action| action.starts_with("account_connections"))
+            .count(),
+        2
+    );
+}
+
+#[tokio::test]
+async fn a_consent_withdrawn_on_the_way_to_linkedin_ends_the_way_back() {
+    let (portal, sandbox) = fresh("yes").await;
+    let browser = salesperson(&portal).await;
+    let page = make_profile(&browser).await;
+    let page = browser.submit_and_follow(&page, "Authorize", &[]).await;
+    let answer = browser
+        .submit(&page, "I consent, continue to LinkedIn", &[])
+        .await
+        .expect(303);
+    let member = sandbox.members().into_iter().next().unwrap();
+    let back = sandbox::visit(
+        answer.location().unwrap(),
+        member.email,
+        member.password,
+        Decision::Allow,
+    )
+    .await
+    .unwrap();
+    set(&portal, "no");
+    browser
+        .visit(&back)
+        .await
+        .expect(403)
+        .expect_text("The organisation does not allow");
+    assert_eq!(
+        portal
+            .database
+            .number("SELECT count(*) FROM pending_authorizations"),
+        0
+    );
+    assert!(
+        !sandbox
+            .requests()
+            .iter()
+            .any(|request| request.path.contains("accessToken"))
+    );
+}
+
+#[tokio::test]
+async fn an_older_text_is_asked_about_again_and_a_stale_page_saves_nothing() {
+    let (portal, _sandbox) = fresh("yes").await;
+    let browser = portal.sign_in_as(&[Role::Salesperson]).await;
+    portal
+        .database
+        .execute("UPDATE active_consents SET text_version = 0");
+    let page = make_profile(&browser).await;
+    browser
+        .submit_and_follow(&page, "Authorize", &[])
+        .await
+        .expect(200)
+        .expect_text("Given to an earlier text");
+    browser
+        .post_with_token_of(
+            "/account/consent",
+            "/account/consent",
+            &[("text_version", "0")],
+        )
+        .await
+        .expect(422)
+        .expect_text("The text has changed since you opened this page");
+    let page = browser.get("/account/consent").await.expect(200);
+    browser
+        .submit_and_follow(&page, "I consent", &[])
+        .await
+        .expect(200)
+        .expect_text("You consented.");
+    assert_eq!(ledger(&portal), ["given person 1 yes"]);
+}
+
+#[tokio::test]
+async fn losing_the_role_or_being_disabled_withdraws_the_consent() {
+    for (fields, reason) in [
+        (
+            vec![("roles", "sales_manager"), ("is_enabled", "on")],
+            "role_lost",
+        ),
+        (vec![("roles", "salesperson")], "disabled"),
+    ] {
+        let (portal, world) = with_world().await;
+        let admin = portal.sign_in_as(&[Role::Administrator]).await;
+        let person = portal
+            .database
+            .texts(
+                "SELECT authorized_by FROM linkedin_user_profiles WHERE authorized_by IS NOT NULL",
+            )
+            .remove(0);
+        let path = format!("/settings/users/{person}");
+        let page = admin.get(&path).await.expect(200);
+        let form = page.form("Save access");
+        let version = &form
+            .fields
+            .iter()
+            .find(|(name, _)| name == "lock_version")
+            .unwrap()
+            .1;
+        let mut all = vec![
+            ("lock_version", version.as_str()),
+            ("your_password", PASSWORD),
+        ];
+        all.extend(fields);
+        admin
+            .post_with_token_of(&path, &path, &all)
+            .await
+            .expect(303);
+        assert_eq!(
+            portal.database.texts(&format!(
+                "SELECT authorization_status FROM linkedin_user_profiles WHERE id = '{}'",
+                world.profile
+            )),
+            ["consent_withdrawn"]
+        );
+        assert_eq!(
+            portal
+                .database
+                .texts("SELECT reason FROM consent_entries WHERE act = 'withdrawn'"),
+            [reason]
+        );
+    }
+}
+
+#[tokio::test]
+async fn hostile_names_are_shown_as_text_among_the_consequences() {
+    let (portal, _world) = with_world().await;
+    let admin = portal.sign_in_as(&[Role::Administrator]).await;
+    let page = admin
+        .get(&format!("{PATH}/consequences?setting=no"))
+        .await
+        .expect(200);
+    shows_hostile_text_as_text(&page);
+}
