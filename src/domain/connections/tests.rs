@@ -1,3 +1,5 @@
+//! Each obstacle with its answer, whose consent is withdrawn, and the text that goes with its version.
+
 use super::*;
 
 fn person() -> Person {
