@@ -40,6 +40,8 @@ pub struct HttpSettings {
     pub public_url: Url,
     /// Addresses of reverse proxies whose `X-Forwarded-For` is believed. Default: none.
     pub trusted_proxies: Vec<std::net::IpAddr>,
+    /// Requests a minute that one API token may make of one process.
+    pub api_requests_per_minute: u32,
 }
 
 /// LinkedIn's addresses and our app's credentials there.
@@ -79,6 +81,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("LEADGEN_PUBLIC_URL", "http://127.0.0.1:8080"),
     ("LEADGEN_TRUSTED_PROXIES", ""),
     ("LEADGEN_SECRET_KEY", ""),
+    ("LEADGEN_API_REQUESTS_PER_MINUTE", "600"),
     ("LEADGEN_LINKEDIN_CLIENT_ID", ""),
     ("LEADGEN_LINKEDIN_CLIENT_SECRET", ""),
     (
@@ -301,6 +304,13 @@ impl Settings {
                 })
                 .collect()
         });
+        let api_requests_per_minute =
+            reader.parse("LEADGEN_API_REQUESTS_PER_MINUTE", 600, |text| {
+                text.parse()
+                    .ok()
+                    .filter(|number| (1..=1_000_000).contains(number))
+                    .ok_or_else(|| "write a number from 1 to 1000000".to_owned())
+            });
         let oauth_url = reader.parse("LEADGEN_LINKEDIN_OAUTH_URL", placeholder.clone(), http_url);
         let api_url = reader.parse("LEADGEN_LINKEDIN_API_URL", placeholder, http_url);
         let version = reader.parse("LEADGEN_LINKEDIN_VERSION", String::new(), |text| {
@@ -359,6 +369,7 @@ impl Settings {
                 bind,
                 public_url,
                 trusted_proxies,
+                api_requests_per_minute,
             },
             secret_key,
             linkedin: LinkedInSettings {
@@ -402,6 +413,7 @@ mod tests {
             ("LEADGEN_DATABASE_URL", "postgres:typo"),
             ("LEADGEN_BIND", "here"),
             ("LEADGEN_PUBLIC_URL", "ftp://x"),
+            ("LEADGEN_API_REQUESTS_PER_MINUTE", "0"),
             ("LEADGEN_SYNC_INTERVAL", "often"),
             ("LEADGEN_LINKEDIN_VERSION", "202613"),
             ("LEADGEN_LINKEDIN_CLIENT_ID", "only-the-id"),
@@ -412,6 +424,7 @@ mod tests {
             "LEADGEN_DATABASE_URL:",
             "LEADGEN_BIND:",
             "LEADGEN_PUBLIC_URL:",
+            "LEADGEN_API_REQUESTS_PER_MINUTE:",
             "LEADGEN_SYNC_INTERVAL:",
             "LEADGEN_LINKEDIN_VERSION:",
             "LEADGEN_LINKEDIN_CLIENT_ID and",

@@ -1,6 +1,7 @@
 //! Who somebody is: keys, passwords, sessions, and the extractors that put a person into a handler's signature.
 
 pub mod accounts;
+pub mod api_tokens;
 pub mod current_user;
 pub mod passwords;
 pub mod secret_key;

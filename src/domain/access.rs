@@ -42,6 +42,46 @@ impl Role {
 }
 
 words! {
+    /// What a program may do that comes with an API token.
+    pub enum TokenRole {
+        ReadOnly = "read_only" => "Read only",
+        S2sInbound = "s2s_inbound" => "S2S Inbound",
+    }
+}
+
+impl TokenRole {
+    /// One sentence on what the role is for, shown where tokens are made.
+    #[must_use]
+    pub const fn explain(self) -> &'static str {
+        match self {
+            Self::ReadOnly => {
+                "Reads leads, submissions, accounts, forms, the sync status, mappings and strategies; changes nothing."
+            }
+            Self::S2sInbound => {
+                "Reads the same, sets status and owner of leads, tries submissions again, hands in submissions and starts syncs."
+            }
+        }
+    }
+
+    /// Whether a program with such a token may do this. Settings, users and tokens are for people.
+    #[must_use]
+    pub const fn allows(self, permission: Permission) -> bool {
+        use Permission as P;
+        match permission {
+            P::ViewLeads
+            | P::ViewSubmissions
+            | P::ViewSyncStatus
+            | P::ViewAccounts
+            | P::ViewForms
+            | P::ViewMappings
+            | P::ViewStrategies => true,
+            P::EditLeads | P::WriteSyncedData => matches!(self, Self::S2sInbound),
+            _ => false,
+        }
+    }
+}
+
+words! {
     /// One thing that somebody may or may not do.
     pub enum Permission {
         ViewDashboard = "view_dashboard" => "see the dashboard",
@@ -58,6 +98,9 @@ words! {
         ManageMappings = "manage_mappings" => "change lead field mappings",
         ManageStrategies = "manage_strategies" => "change lead matching strategies",
         ManageIntegration = "manage_integration" => "change the integration settings",
+        ViewMappings = "view_mappings" => "see lead field mappings",
+        ViewStrategies = "view_strategies" => "see lead matching strategies",
+        ManageTokens = "manage_tokens" => "manage API tokens",
         ManageUsers = "manage_users" => "manage users and roles",
         ManageConnections = "manage_connections" => "decide about LinkedIn account connections",
         ResetSynchronization = "reset_synchronization" => "reset the synchronization",
@@ -196,6 +239,33 @@ mod tests {
             &[Role::SalesManager, Role::Salesperson],
             P::EditLeads
         ));
+    }
+
+    #[test]
+    fn a_token_reads_results_and_only_s2s_inbound_writes_them() {
+        let reads = [
+            P::ViewLeads,
+            P::ViewSubmissions,
+            P::ViewSyncStatus,
+            P::ViewAccounts,
+            P::ViewForms,
+            P::ViewMappings,
+            P::ViewStrategies,
+        ];
+        let writes = [P::EditLeads, P::WriteSyncedData];
+        for permission in Permission::ALL {
+            let is_read = reads.contains(permission);
+            assert_eq!(
+                TokenRole::ReadOnly.allows(*permission),
+                is_read,
+                "{permission}"
+            );
+            assert_eq!(
+                TokenRole::S2sInbound.allows(*permission),
+                is_read || writes.contains(permission),
+                "{permission}"
+            );
+        }
     }
 
     #[test]

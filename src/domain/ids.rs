@@ -119,6 +119,8 @@ ids! {
     GroupId,
     /// A list of addresses whose people are to become members of a group.
     AdditionId,
+    /// A token of the API.
+    ApiTokenId,
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 
 use super::intake::{LeadChange, add_changes};
 use super::leads::JournalChange;
-use super::schema::{lead_forms, users};
+use super::schema::{lead_changes, lead_forms, users};
 use super::{
     AnyConn, StoreError, integration_settings, lead_rows, lock_leads, match_keys,
     matching_strategies,
@@ -24,6 +24,21 @@ pub struct LeadEdit {
     pub owner_id: UserId,
 }
 
+/// Who edits a lead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Editor {
+    /// A person.
+    Person(UserId),
+    /// A program, by the name that its journal entry shows.
+    Token(String),
+}
+
+impl From<&UserId> for Editor {
+    fn from(id: &UserId) -> Self {
+        Self::Person(id.clone())
+    }
+}
+
 /// Saves an edit and answers what changed; nothing is written when nothing changed. `expected` is the lock version that
 /// the person saw, `change_id` identifies the journal's entry.
 ///
@@ -34,7 +49,7 @@ pub fn save(
     id: &LeadId,
     expected: i64,
     edit: &LeadEdit,
-    user_id: &UserId,
+    by: impl Into<Editor>,
     change_id: String,
     now: DateTime<Utc>,
 ) -> Result<Vec<JournalChange>, StoreError> {
@@ -96,13 +111,17 @@ pub fn save(
     lead.updated_at = now;
     lead.lock_version += 1;
     lead_rows::save(conn, &[&lead])?;
+    let (user_id, token_name) = match by.into() {
+        Editor::Person(user_id) => (Some(user_id), None),
+        Editor::Token(name) => (None, Some(name)),
+    };
     add_changes(
         conn,
         vec![LeadChange {
-            id: change_id,
+            id: change_id.clone(),
             lead_id: id.clone(),
             submission_id: None,
-            user_id: Some(user_id.clone()),
+            user_id,
             kind: "edited",
             changes: serde_json::to_string(&changes).map_err(|_| StoreError::Corrupt {
                 table: "lead_changes",
@@ -112,6 +131,11 @@ pub fn save(
             created_at: now,
         }],
     )?;
+    if let Some(name) = token_name {
+        diesel::update(lead_changes::table.find(&change_id))
+            .set(lead_changes::actor_name.eq(name))
+            .execute(conn)?;
+    }
     rekey(conn, &lead)?;
     Ok(changes)
 }

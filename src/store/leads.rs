@@ -202,7 +202,7 @@ pub struct JournalEntry {
     pub created_at: DateTime<Utc>,
     /// The submission that did it.
     pub submission_id: Option<SubmissionId>,
-    /// The person who did it.
+    /// The person who did it, or the API token.
     pub user_name: Option<String>,
     /// The import that did it, or whose undoing did.
     pub import_id: Option<ImportId>,
@@ -222,6 +222,7 @@ pub fn journal(conn: &mut AnyConn, id: &LeadId) -> Result<Vec<JournalEntry>, Sto
         Option<String>,
         Option<String>,
         Option<String>,
+        Option<String>,
         String,
     );
     let rows: Vec<Row> = lead_changes::table
@@ -234,6 +235,7 @@ pub fn journal(conn: &mut AnyConn, id: &LeadId) -> Result<Vec<JournalEntry>, Sto
             lead_changes::created_at,
             lead_changes::submission_id,
             users::name.nullable(),
+            lead_changes::actor_name,
             lead_changes::import_id,
             lead_changes::changes,
         ))
@@ -241,7 +243,7 @@ pub fn journal(conn: &mut AnyConn, id: &LeadId) -> Result<Vec<JournalEntry>, Sto
         .load(conn)?;
     rows.into_iter()
         .map(
-            |(id, kind, created_at, submission_id, user_name, import_id, changes)| {
+            |(id, kind, created_at, submission_id, user_name, actor_name, import_id, changes)| {
                 let cells = Cells {
                     table: "lead_changes",
                     id: &id,
@@ -250,7 +252,7 @@ pub fn journal(conn: &mut AnyConn, id: &LeadId) -> Result<Vec<JournalEntry>, Sto
                     kind,
                     created_at: created_at.and_utc(),
                     submission_id: cells.optional("submission_id", submission_id.as_deref())?,
-                    user_name,
+                    user_name: user_name.or(actor_name),
                     import_id: cells.optional("import_id", import_id.as_deref())?,
                     changes: cells.json("changes", &changes)?,
                 })

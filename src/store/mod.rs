@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod activity;
 pub mod api_calls;
+pub mod api_tokens;
 pub mod app_credential_checks;
 pub mod assignment_rules;
 pub mod audit;

@@ -505,6 +505,7 @@ diesel::table! {
         changes -> Text,
         created_at -> Timestamp,
         import_id -> Nullable<Text>,
+        actor_name -> Nullable<Text>,
     }
 }
 
@@ -819,6 +820,22 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    api_tokens (id) {
+        id -> Text,
+        name -> Text,
+        role -> Text,
+        prefix -> Text,
+        token_hash -> Text,
+        created_at -> Timestamp,
+        created_by -> Text,
+        created_by_name -> Text,
+        expires_at -> Timestamp,
+        last_used_at -> Nullable<Timestamp>,
+        revoked_at -> Nullable<Timestamp>,
+    }
+}
+
 diesel::joinable!(user_roles -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(linkedin_user_profiles -> organizations (organization_id));
@@ -948,4 +965,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     api_calls,
     app_credential_checks,
     processes,
+    api_tokens,
 );

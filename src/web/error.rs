@@ -12,6 +12,7 @@ use actix_web::{HttpMessage, HttpResponse, ResponseError};
 use askama::Template;
 use futures_util::FutureExt;
 
+use super::api;
 use super::request_log::RequestId;
 use super::shell::{Drawn, Shell};
 use super::visitor::Visitor;
@@ -352,8 +353,18 @@ pub async fn draw(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let reference = RequestId::of(request.request());
+    let is_api = api::is_below(request.path());
     let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
     match outcome {
+        Ok(Ok(response)) if is_api => Ok(api::problem::draw(
+            response.map_into_boxed_body(),
+            &reference,
+        )),
+        Ok(Err(error)) if is_api => Err(api::problem::draw_error(error, &reference)),
+        Err(_panic) if is_api => Err(api::problem::draw_error(
+            WebError::Internal("a handler panicked".to_owned()).into(),
+            &reference,
+        )),
         Ok(Ok(response)) => Ok(draw_response(response.map_into_boxed_body(), &reference)),
         Ok(Err(error)) => Err(draw_error(error, &reference)),
         // The panic hook has logged where; the payload may hold data and is not looked at.
@@ -419,7 +430,11 @@ fn draw_error(error: actix_web::Error, reference: &str) -> actix_web::Error {
 }
 
 /// One line with the chain of causes; nothing of it reaches the page.
-fn log_fault(status: StatusCode, known: Option<&WebError>, error: Option<&actix_web::Error>) {
+pub(super) fn log_fault(
+    status: StatusCode,
+    known: Option<&WebError>,
+    error: Option<&actix_web::Error>,
+) {
     let mut chain = String::new();
     if let Some(known) = known {
         chain = known.to_string();

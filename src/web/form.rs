@@ -97,7 +97,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Path<T> {
 }
 
 /// Reads fields into `T`; the error names the field that is to blame, as far as one can tell.
-fn read<T: DeserializeOwned>(fields: &[(String, String)]) -> Result<T, Option<String>> {
+pub(super) fn read<T: DeserializeOwned>(fields: &[(String, String)]) -> Result<T, Option<String>> {
     let encode = |fields: &[(String, String)]| {
         let mut text = url::form_urlencoded::Serializer::new(String::new());
         text.extend_pairs(fields);

@@ -78,6 +78,7 @@ pub fn record_path(kind: &str, id: &str) -> Option<String> {
         "integration_configuration" => {
             return Some("/settings/integration-configuration".to_owned());
         }
+        "api_token" => "/settings/api-tokens",
         "custom_field" => "/settings/custom-fields",
         "field_mapping" => "/settings/field-mappings",
         "form_submission" => "/form-submissions",

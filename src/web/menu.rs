@@ -50,6 +50,7 @@ const MENU: &[(&str, &[Line])] = &[
         ("Assignment Rules",         "/settings/assignment-rules",         "rule",          P::ManageIntegration),
         ("LinkedIn account connections", "/settings/linkedin-account-connections", "connections", P::ManageConnections),
         ("Users and roles",          "/settings/users",                    "users",         P::ManageUsers),
+        ("API tokens",               "/settings/api-tokens",               "token",         P::ManageTokens),
         ("Audit log",                "/settings/audit-log",                "audit",         P::ViewAuditLog),
         ("System",                   "/settings/system",                   "system",        P::ManageIntegration),
     ]),

@@ -18,6 +18,8 @@
 pub mod access;
 mod account;
 mod accounts;
+pub mod api;
+mod api_tokens;
 mod assignment_rules;
 mod audit_log;
 pub mod body;
@@ -121,6 +123,8 @@ pub struct Portal {
     pub passwords: Passwords,
     /// Signs cookies and form tokens.
     pub signer: Signer,
+    /// How far each API token has used up what it may ask.
+    pub api_flows: api::Flows,
     /// The browsers that watch live pages.
     pub events: events::Events,
     /// Held by whoever brings what reports count up to date.
@@ -148,6 +152,7 @@ impl Portal {
             settings,
             connector,
             wake,
+            api_flows: api::Flows::default(),
             passwords: Passwords::new()?,
             signer: Signer::new(secret),
             report_turn: Arc::default(),
@@ -203,6 +208,7 @@ pub fn serve(
             .app_data(web::Data::new(portal.clone()))
             .configure(health::routes)
             .configure(static_files::routes)
+            .configure(api::configure)
             .service(
                 web::scope("")
                     .wrap(from_fn(visitor::recognise))

@@ -42,6 +42,7 @@ pub async fn observe(
         request.id = %id,
         http.method = %method,
         user.id = tracing::field::Empty,
+        token.id = tracing::field::Empty,
     );
     let begun = Instant::now();
     let outcome = next.call(request).instrument(span.clone()).await;
@@ -89,7 +90,7 @@ pub async fn observe(
 /// Any text may stand for a method; the measurements only know these.
 fn known_method(method: &str) -> String {
     match method {
-        "GET" | "HEAD" | "POST" => method.to_owned(),
+        "GET" | "HEAD" | "POST" | "PATCH" => method.to_owned(),
         _ => "other".to_owned(),
     }
 }

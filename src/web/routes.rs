@@ -7,10 +7,10 @@ use actix_web::{HttpResponse, web};
 
 use super::access::{self, Access, Entry, RouteInfo, get, post};
 use super::{
-    WebError, account, accounts, assignment_rules, audit_log, campaigns, configuration_file,
-    connect, connections, consent, custom_fields, dashboard, events, field_mappings, forms, home,
-    integration_configuration, lead_exports, lead_imports, leads, matching_strategies, pauses,
-    profiles, setup, sign_in, submissions, sync_status, system, users,
+    WebError, account, accounts, api_tokens, assignment_rules, audit_log, campaigns,
+    configuration_file, connect, connections, consent, custom_fields, dashboard, events,
+    field_mappings, forms, home, integration_configuration, lead_exports, lead_imports, leads,
+    matching_strategies, pauses, profiles, setup, sign_in, submissions, sync_status, system, users,
 };
 use crate::domain::access::Permission as P;
 
@@ -123,6 +123,11 @@ fn entries() -> Vec<Entry> {
         post("/settings/users/{id}",                Needs(P::ManageUsers), users::update),
         post("/settings/users/{id}/password",       Needs(P::ManageUsers), users::reset_password),
         post("/settings/users/{id}/sessions/end",   Needs(P::ManageUsers), users::end_sessions),
+        get ("/settings/api-tokens",                Needs(P::ManageTokens), api_tokens::index),
+        get ("/settings/api-tokens/new",            Needs(P::ManageTokens), api_tokens::new),
+        post("/settings/api-tokens",                Needs(P::ManageTokens), api_tokens::create),
+        get ("/settings/api-tokens/{id}",           Needs(P::ManageTokens), api_tokens::show),
+        post("/settings/api-tokens/{id}/revocation", Needs(P::ManageTokens), api_tokens::revoke),
         get ("/settings/audit-log",                 Needs(P::ViewAuditLog), audit_log::index),
         get ("/settings/audit-log/export.csv",      Needs(P::ViewAuditLog), audit_log::export),
         get ("/settings/audit-log/verification",    Needs(P::ViewAuditLog), audit_log::verification),

@@ -54,6 +54,7 @@ const RECORDS: &[(&str, &str)] = &[
         "SELECT id FROM sync_runs WHERE status <> 'succeeded' LIMIT 1",
     ),
     ("/settings/users/", "SELECT id FROM users LIMIT 1"),
+    ("/settings/api-tokens/", "SELECT id FROM api_tokens LIMIT 1"),
     (
         "/settings/field-mappings/",
         "SELECT id FROM field_mappings LIMIT 1",
