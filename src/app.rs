@@ -16,7 +16,7 @@ use crate::linkedin::oauth::AppCredentials;
 use crate::linkedin::{LinkedInClient, LinkedInEndpoints, LinkedInError, Timeouts};
 use crate::settings::Settings;
 use crate::store::processes::{self, Announcement};
-use crate::store::{AnyConn, DatabaseUrl, Store, StoreError, audit};
+use crate::store::{AnyConn, DatabaseUrl, Store, StoreError, audit, connections};
 use crate::sync::call_counts::CallCounts;
 use crate::sync::connect::Connector;
 use crate::sync::scheduler::Scheduler;
@@ -133,6 +133,7 @@ impl App {
             .map_err(|_| StartError::PublicUrl)?;
         let sync = SyncOptions {
             interval: settings.sync_interval,
+            deployment: settings.deployment.clone(),
             ..options.sync
         };
         let ctx = SyncContext {
@@ -167,9 +168,13 @@ impl App {
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
         let ran = self.ctx.store.migrate().await?;
         let now = self.ctx.clock.now();
+        let setting = self.settings.deployment.initial_setting();
         self.ctx
             .store
-            .write(move |conn| crate::store::seed::run(conn, now, Uuid::now_v7))
+            .write(move |conn| {
+                connections::begin_with(conn, setting, now)?;
+                crate::store::seed::run(conn, now, Uuid::now_v7)
+            })
             .await?;
         while self.ctx.store.write(crate::store::search::fill).await? > 0 {}
         let number_loose = move |conn: &mut AnyConn| audit::chain::number_loose(conn, now);

@@ -8,8 +8,10 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::domain::connections::Deployment;
 use crate::store::DatabaseUrl;
 
+mod deployment;
 mod shown;
 
 pub use shown::{SettingSource, ShownSetting};
@@ -27,6 +29,8 @@ pub struct Settings {
     pub linkedin: LinkedInSettings,
     /// Time between two pulls of an account.
     pub sync_interval: Duration,
+    /// What whoever runs the portal decided about LinkedIn.
+    pub deployment: Deployment,
     /// Every value with where it comes from, without secrets.
     pub shown: Vec<ShownSetting>,
 }
@@ -95,6 +99,10 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "r_ads r_marketing_leadgen_automation r_organization_admin",
     ),
     ("LEADGEN_SYNC_INTERVAL", "5m"),
+    ("LEADGEN_POLICY_SHOW_LINKEDIN", ""),
+    ("LEADGEN_POLICY_FILE", ""),
+    ("LEADGEN_ORGANIZATION_CLOUD", "public"),
+    ("LEADGEN_ORGANIZATION_COUNTRY", ""),
     ("LEADGEN_LOG", "info"),
 ];
 
@@ -360,6 +368,7 @@ impl Settings {
                 "LEADGEN_LINKEDIN_CLIENT_ID and LEADGEN_LINKEDIN_CLIENT_SECRET belong together: set both or none".into(),
             );
         }
+        let deployment = deployment::read(&mut reader);
         if !reader.problems.is_empty() {
             return Err(SettingsError(reader.problems));
         }
@@ -381,6 +390,7 @@ impl Settings {
                 scopes,
             },
             sync_interval,
+            deployment,
             shown: shown::shown(environment),
         })
     }

@@ -66,6 +66,12 @@ pub async fn run(arguments: Arguments) -> Result<(), CommandError> {
         })?;
         filter.profile = Some(profile);
     }
+    if let Err(refusal) = app.settings().deployment.check() {
+        return Err(CommandError::Failed(format!(
+            "nothing was synchronized: {}",
+            refusal.why()
+        )));
+    }
     let steps = app
         .scheduler()
         .run_until_idle(&filter)

@@ -86,6 +86,23 @@ impl Default for Deployment {
 }
 
 impl Deployment {
+    /// The setting of a first start. Where a country was said, it is the one that the organisation's country begins with:
+    /// off in Germany and France, and wherever the cloud has no connections; where none was said, nobody is let in unasked.
+    #[must_use]
+    pub fn initial_setting(&self) -> Setting {
+        match self.country.as_deref() {
+            None | Some("DE" | "FR") => Setting::No,
+            Some(_) if self.cloud.has_connections() => Setting::Yes,
+            Some(_) => Setting::No,
+        }
+    }
+
+    /// Whether LinkedIn features are not even shown.
+    #[must_use]
+    pub fn hides_linkedin(&self) -> bool {
+        self.policy == DeploymentPolicy::Disabled
+    }
+
     /// Why nobody may use LinkedIn here, whatever the setting says.
     ///
     /// # Errors

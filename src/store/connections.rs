@@ -14,11 +14,14 @@ use super::schema::{
     linkedin_tokens, linkedin_user_profiles as profiles, oauth_states, pending_authorizations,
     profile_accounts, sync_runs, users as user_rows,
 };
-use super::{AnyConn, StoreError, consents, database_now, token_revocations, tokens, users};
+use super::{
+    AnyConn, StoreError, consents, database_now, groups, lock_rules, token_revocations, tokens,
+    users,
+};
 use crate::domain::connections::{
     self, ConsentReason, Deployment, Person, Refusal, Setting, withdrawal_reason,
 };
-use crate::domain::ids::{ProfileId, UserId};
+use crate::domain::ids::{GroupId, ProfileId, UserId};
 use crate::domain::profile::Authorization;
 use crate::domain::sync::{FailureReason, RunStatus};
 use crate::each;
@@ -29,7 +32,7 @@ pub struct ConnectionSettings {
     /// Yes, Selected group or No.
     pub setting: Setting,
     /// Which group.
-    pub selected_group_id: Option<String>,
+    pub selected_group_id: Option<GroupId>,
     /// When it was saved last.
     pub updated_at: DateTime<Utc>,
     /// Counts the saves.
@@ -91,7 +94,7 @@ pub fn get(conn: &mut AnyConn) -> Result<ConnectionSettings, StoreError> {
     };
     Ok(ConnectionSettings {
         setting: cells.word("setting", &setting)?,
-        selected_group_id,
+        selected_group_id: cells.optional("selected_group_id", selected_group_id.as_deref())?,
         updated_at: updated_at.and_utc(),
         lock_version,
     })
@@ -147,13 +150,16 @@ fn person(
     })
 }
 
-/// Whether the person belongs to the selected group. There are no groups yet, so nobody does.
+/// Whether the person belongs to the selected group.
 fn is_member(
-    _conn: &mut AnyConn,
-    _user: &UserId,
-    _settings: &ConnectionSettings,
+    conn: &mut AnyConn,
+    user: &UserId,
+    settings: &ConnectionSettings,
 ) -> Result<bool, StoreError> {
-    Ok(false)
+    match &settings.selected_group_id {
+        Some(group) => groups::is_member(conn, group, user),
+        None => Ok(false),
+    }
 }
 
 /// Whether the organisation lets this person use LinkedIn, whatever the person consented to.
@@ -258,11 +264,11 @@ fn left_out(
 pub fn consequences(
     conn: &mut AnyConn,
     setting: Setting,
-    group: Option<&str>,
+    group: Option<&GroupId>,
 ) -> Result<Consequences, StoreError> {
     let wanted = ConnectionSettings {
         setting,
-        selected_group_id: group.map(str::to_owned),
+        selected_group_id: group.cloned(),
         ..get(conn)?
     };
     let people = left_out(conn, &wanted)?;
@@ -370,18 +376,24 @@ fn profiles_of(
 /// `Stale` when somebody else saved since.
 pub fn save(
     conn: &mut AnyConn,
-    (setting, group): (Setting, Option<&str>),
+    (setting, group): (Setting, Option<&GroupId>),
     expected: i64,
     actor: &Actor,
     now: DateTime<Utc>,
 ) -> Result<Consequences, StoreError> {
+    // A group that is selected here is not deleted at the same moment.
+    lock_rules(conn)?;
     lock(conn)?;
+    let group_name = match group {
+        Some(group) => Some(groups::get(conn, group)?.name),
+        None => None,
+    };
     begin_with(conn, Setting::No, now)?;
     let before = get(conn)?;
     let saved = diesel::update(settings::table.filter(settings::lock_version.eq(expected)))
         .set((
             settings::setting.eq(setting.as_str()),
-            settings::selected_group_id.eq(group),
+            settings::selected_group_id.eq(group.map(GroupId::as_str)),
             settings::updated_at.eq(now.naive_utc()),
             settings::lock_version.eq(expected + 1),
         ))
@@ -395,6 +407,7 @@ pub fn save(
     let state = |settings: &ConnectionSettings| json!({ "account_connections": settings.setting.as_str(), "group": settings.selected_group_id });
     let mut after_state = state(&after);
     if let Some(fields) = after_state.as_object_mut() {
+        fields.insert("group_name".into(), json!(group_name));
         fields.insert("people_withdrawn".into(), json!(done.people.len()));
         fields.insert("profiles_withdrawn".into(), json!(done.profiles.len()));
     }
@@ -433,10 +446,23 @@ pub fn withdraw_for(
 ) -> Result<(), StoreError> {
     lock(conn)?;
     let settings = get(conn)?;
-    for user in people {
+    // Many may leave a group at once; few of them are connected.
+    let connected = connected_people(conn)?;
+    for user in connected.iter().filter(|user| people.contains(user)) {
         if let Some(reason) = withdrawal_reason(settings.setting, &person(conn, user, &settings)?) {
             withdraw(conn, user, reason, actor, now)?;
         }
+    }
+    Ok(())
+}
+
+/// Refuses to let go of a group while it is the selected one.
+///
+/// # Errors
+/// `InUse` when it is.
+pub(super) fn check_not_selected(conn: &mut AnyConn, group: &GroupId) -> Result<(), StoreError> {
+    if get(conn)?.selected_group_id.as_ref() == Some(group) {
+        return Err(StoreError::InUse("LinkedIn account connections".to_owned()));
     }
     Ok(())
 }

@@ -5,9 +5,10 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
+use super::audit::Actor;
 use super::columns::{id, lower, search_patterns};
 use super::schema::{group_members as members, groups, users};
-use super::{AnyConn, StoreError, lock_rules};
+use super::{AnyConn, StoreError, connections, database_now, lock_rules};
 use crate::domain::groups::GroupName;
 use crate::domain::ids::{GroupId, UserId};
 use crate::insert_rows;
@@ -217,6 +218,7 @@ pub fn delete(conn: &mut AnyConn, group: &GroupId, expected: i64) -> Result<(), 
     if get(conn, group)?.lock_version != expected {
         return Err(StoreError::Stale("group"));
     }
+    connections::check_not_selected(conn, group)?;
     diesel::delete(groups::table.find(group.as_str())).execute(conn)?;
     Ok(())
 }
@@ -403,5 +405,8 @@ pub fn remove(
         )
         .execute(conn)?;
     }
+    // Who leaves the selected group loses the right to read LinkedIn, and with it the consent, in this transaction.
+    let now = database_now(conn)?;
+    connections::withdraw_for(conn, user_ids, &Actor::system(), now)?;
     Ok(removed)
 }

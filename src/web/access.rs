@@ -9,7 +9,7 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::{FromRequest, Handler, HttpMessage, Responder, Route, guard, web};
 
 use super::visitor::Visitor;
-use super::{WebError, body, refusals, sign_in, upload};
+use super::{Portal, WebError, body, refusals, sign_in, upload};
 use crate::auth::CurrentUser;
 use crate::domain::access::Permission;
 
@@ -121,6 +121,34 @@ fn allow_header(lines: &[RouteInfo]) -> String {
     methods.join(", ")
 }
 
+/// What the deployment's policy hides and blocks. One's own consent is not among it: that can always be withdrawn.
+const ABOUT_LINKEDIN: [&str; 7] = [
+    "/linkedin-user-profiles",
+    "/linkedin-accounts",
+    "/linkedin",
+    "/forms",
+    "/campaigns",
+    "/form-submissions",
+    "/sync-status",
+];
+
+/// Whether a path leads to a LinkedIn feature.
+#[must_use]
+pub fn is_about_linkedin(path: &str) -> bool {
+    ABOUT_LINKEDIN.iter().any(|head| {
+        path.strip_prefix(head)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
+}
+
+/// Whether the deployment blocks this line.
+fn is_blocked(line: &RouteInfo, request: &ServiceRequest) -> bool {
+    is_about_linkedin(line.path)
+        && request
+            .app_data::<web::Data<Portal>>()
+            .is_some_and(|portal| portal.connector.deployment().hides_linkedin())
+}
+
 async fn admit(
     lines: &[RouteInfo],
     mut request: ServiceRequest,
@@ -140,6 +168,9 @@ async fn admit(
         match (line.access, user) {
             (Access::Public, _) => None,
             (Access::SignedIn | Access::Needs(_), None) => Some(None),
+            (Access::SignedIn | Access::Needs(_), Some(_)) if is_blocked(line, &request) => {
+                Some(Some(WebError::HiddenByDeployment))
+            }
             (Access::SignedIn, Some(_)) => None,
             (Access::Needs(permission), Some(user)) if user.can(permission) => None,
             (Access::Needs(permission), Some(_)) => Some(Some(WebError::Forbidden(permission))),

@@ -12,15 +12,17 @@ use super::history::{self, History};
 use super::{Answer, FieldErrors, Flash, Form, Portal, Query, Shell, WebError};
 use crate::auth::CurrentUser;
 use crate::domain::connections::{Refusal, Setting};
+use crate::domain::ids::GroupId;
 use crate::store::audit::Actor;
 use crate::store::connections::{self, ConnectionSettings, Consequences, OBJECT};
+use crate::store::groups::{self, Group};
 use crate::store::{StoreError, consents};
 
 /// Where the page is.
 const PATH: &str = "/settings/linkedin-account-connections";
 
 /// What can be chosen.
-const CHOICES: [Setting; 2] = [Setting::Yes, Setting::No];
+const CHOICES: [Setting; 3] = [Setting::Yes, Setting::SelectedGroup, Setting::No];
 
 #[derive(Template)]
 #[template(path = "connections/show.html")]
@@ -31,7 +33,14 @@ struct ConnectionsShow {
     consented: i64,
     /// Why nobody may use LinkedIn here, whatever the setting says.
     overruled: Option<Refusal>,
-    choices: [Setting; 2],
+    choices: [Setting; 3],
+    /// Those that can be selected: identifier, and name with the number of members.
+    groups: Vec<(String, String)>,
+    /// The selected one: identifier and name.
+    group: Option<(GroupId, String)>,
+    /// The one to preselect.
+    group_id: String,
+    errors: FieldErrors,
     history: History,
 }
 
@@ -40,25 +49,53 @@ struct ConnectionsShow {
 /// # Errors
 /// As the database.
 pub async fn show(portal: Data<Portal>, shell: Shell) -> Answer {
-    let (settings, consented, history) = portal
+    let page = show_page(&portal, shell).await?;
+    page.shell.render(StatusCode::OK, &page)
+}
+
+async fn show_page(portal: &Portal, shell: Shell) -> Result<ConnectionsShow, WebError> {
+    let (settings, consented, groups, history) = portal
         .store
         .read(|conn| {
             Ok::<_, StoreError>((
                 connections::get(conn)?,
                 consents::count(conn)?,
+                groups::list(conn)?,
                 history::read(conn, OBJECT.0, OBJECT.1)?,
             ))
         })
         .await?;
-    let page = ConnectionsShow {
+    let group = settings.selected_group_id.clone().and_then(|id| {
+        let found = groups.iter().find(|listed| listed.group.id == id)?;
+        Some((id, found.group.name.clone()))
+    });
+    Ok(ConnectionsShow {
         overruled: portal.connector.deployment().check().err(),
         shell,
-        settings,
         consented,
         choices: CHOICES,
+        groups: groups
+            .into_iter()
+            .map(|listed| {
+                let members = match listed.member_count {
+                    1 => "1 member".to_owned(),
+                    n => format!("{n} members"),
+                };
+                (
+                    listed.group.id.to_string(),
+                    format!("{} ({members})", listed.group.name),
+                )
+            })
+            .collect(),
+        group_id: group
+            .as_ref()
+            .map(|(id, _)| id.to_string())
+            .unwrap_or_default(),
+        group,
+        settings,
         history,
-    };
-    page.shell.render(StatusCode::OK, &page)
+        errors: FieldErrors::new(),
+    })
 }
 
 #[derive(Template)]
@@ -69,6 +106,7 @@ struct ConnectionsConsequences {
     /// The lock version that the form carries.
     lock_version: i64,
     setting: Setting,
+    group: Option<Group>,
     consequences: Consequences,
     errors: FieldErrors,
 }
@@ -78,26 +116,56 @@ struct ConnectionsConsequences {
 pub struct Choice {
     /// Without one: No, which meets the most.
     setting: Option<String>,
+    group: Option<String>,
 }
 
-fn chosen(word: &str) -> Result<Setting, WebError> {
-    word.parse()
+/// The setting, with the group where it names one; `None` for a group that cannot be selected.
+async fn chosen(
+    portal: &Portal,
+    word: &str,
+    group: Option<&str>,
+) -> Result<Option<(Setting, Option<Group>)>, WebError> {
+    let setting = word
+        .parse()
         .ok()
         .filter(|setting| CHOICES.contains(setting))
-        .ok_or_else(|| WebError::Invalid("Choose one of the answers on the page.".to_owned()))
+        .ok_or_else(|| WebError::Invalid("Choose one of the answers on the page.".to_owned()))?;
+    if setting != Setting::SelectedGroup {
+        return Ok(Some((setting, None)));
+    }
+    let Some(Ok(id)) = group.map(str::parse::<GroupId>) else {
+        return Ok(None);
+    };
+    let found = portal
+        .store
+        .read(move |conn| groups::find(conn, &id))
+        .await?;
+    Ok(found.map(|group| (setting, Some(group))))
+}
+
+/// The page with what is missing: the group.
+async fn without_group(portal: &Portal, shell: Shell) -> Answer {
+    let mut page = show_page(portal, shell).await?;
+    page.settings.setting = Setting::SelectedGroup;
+    page.errors.add(
+        "group",
+        "Choose the group that may connect LinkedIn. Groups are made under Settings › Groups.",
+    );
+    page.shell.render(StatusCode::UNPROCESSABLE_ENTITY, &page)
 }
 
 async fn consequences_page(
     portal: &Portal,
     shell: Shell,
-    setting: Setting,
+    (setting, group): (Setting, Option<Group>),
 ) -> Result<ConnectionsConsequences, WebError> {
+    let group_id = group.as_ref().map(|group| group.id.clone());
     let (before, consequences) = portal
         .store
         .read(move |conn| {
             Ok::<_, StoreError>((
                 connections::get(conn)?,
-                connections::consequences(conn, setting, None)?,
+                connections::consequences(conn, setting, group_id.as_ref())?,
             ))
         })
         .await?;
@@ -106,6 +174,7 @@ async fn consequences_page(
         lock_version: before.lock_version,
         before,
         setting,
+        group,
         consequences,
         errors: FieldErrors::new(),
     })
@@ -121,12 +190,11 @@ pub async fn consequences(
     Query(choice): Query<Choice>,
 ) -> Answer {
     refuse_overruled(&portal)?;
-    let page = consequences_page(
-        &portal,
-        shell,
-        chosen(choice.setting.as_deref().unwrap_or(Setting::No.as_str()))?,
-    )
-    .await?;
+    let word = choice.setting.as_deref().unwrap_or(Setting::No.as_str());
+    let Some(choice) = chosen(&portal, word, choice.group.as_deref()).await? else {
+        return without_group(&portal, shell).await;
+    };
+    let page = consequences_page(&portal, shell, choice).await?;
     page.shell.render(StatusCode::OK, &page)
 }
 
@@ -134,6 +202,7 @@ pub async fn consequences(
 #[derive(Debug, Deserialize)]
 pub struct ConnectionsForm {
     setting: String,
+    group: Option<String>,
     lock_version: String,
     your_password: SecretText,
 }
@@ -160,7 +229,10 @@ pub async fn update(
     Form(form): Form<ConnectionsForm>,
 ) -> Answer {
     refuse_overruled(&portal)?;
-    let setting = chosen(&form.setting)?;
+    let Some((setting, group)) = chosen(&portal, &form.setting, form.group.as_deref()).await?
+    else {
+        return without_group(&portal, shell).await;
+    };
     let version: i64 = form
         .lock_version
         .parse()
@@ -169,14 +241,17 @@ pub async fn update(
     let (field, given) = ("your_password", &form.your_password);
     own_password(&request, &portal, &current, given, field, &mut errors).await?;
     if !errors.is_empty() {
-        let mut page = consequences_page(&portal, shell, setting).await?;
+        let mut page = consequences_page(&portal, shell, (setting, group)).await?;
         (page.lock_version, page.errors) = (version, errors);
         return page.shell.render(StatusCode::UNPROCESSABLE_ENTITY, &page);
     }
     let now = portal.clock.now();
     let done = portal
         .store
-        .write(move |tx| connections::save(tx, (setting, None), version, &actor, now))
+        .write(move |tx| {
+            let group = group.as_ref().map(|group| &group.id);
+            connections::save(tx, (setting, group), version, &actor, now)
+        })
         .await?;
     portal.wake.notify_one();
     portal.events.look();

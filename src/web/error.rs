@@ -18,6 +18,7 @@ use super::shell::{Drawn, Shell};
 use super::visitor::Visitor;
 use crate::auth::passwords::HashError;
 use crate::domain::access::{Permission, who_can_help};
+use crate::domain::connections::Refusal;
 use crate::store::StoreError;
 
 /// A request that cannot be answered with its page.
@@ -32,6 +33,9 @@ pub enum WebError {
     /// Not allowed for another reason; the sentence is for the person.
     #[error("refused: {0}")]
     Refused(String),
+    /// Whoever runs the portal has switched LinkedIn features off.
+    #[error("LinkedIn features are switched off by the deployment")]
+    HiddenByDeployment,
     /// The request makes no sense; the sentence is for the person.
     #[error("bad request: {0}")]
     Invalid(String),
@@ -111,9 +115,11 @@ impl ResponseError for WebError {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Forbidden(_) | Self::Refused(_) | Self::FormExpired | Self::OtherOrigin => {
-                StatusCode::FORBIDDEN
-            }
+            Self::Forbidden(_)
+            | Self::Refused(_)
+            | Self::HiddenByDeployment
+            | Self::FormExpired
+            | Self::OtherOrigin => StatusCode::FORBIDDEN,
             Self::Invalid(_) | Self::InvalidQuery { .. } => StatusCode::BAD_REQUEST,
             Self::OtherHost => StatusCode::MISDIRECTED_REQUEST,
             Self::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -204,6 +210,11 @@ impl Words {
                 "You may not do this",
                 sentence.clone(),
                 "Nothing was changed.",
+            ),
+            WebError::HiddenByDeployment => Self::new(
+                Refusal::HiddenByDeployment.title(),
+                Refusal::HiddenByDeployment.why(),
+                Refusal::HiddenByDeployment.what_to_do(),
             ),
             WebError::Invalid(sentence) => Self::new(
                 "This request cannot be understood",

@@ -6,7 +6,7 @@ use actix_web::web::Data;
 use askama::Template;
 
 use super::shell::see_other;
-use super::{Answer, Portal, Shell, menu, setup};
+use super::{Answer, Portal, Shell, setup};
 use crate::auth::CurrentUser;
 use crate::domain::access::Permission;
 
@@ -23,12 +23,14 @@ struct HomePage {
 /// # Errors
 /// As the database.
 pub async fn show(portal: Data<Portal>, shell: Shell, user: CurrentUser) -> Answer {
-    let start =
-        if user.can(Permission::ManageIntegration) && !setup::facts(&portal).await?.0.is_done() {
-            Some(setup::PATH)
-        } else {
-            menu::start_page(&user.roles)
-        };
+    let start = if user.can(Permission::ManageIntegration)
+        && !portal.connector.deployment().hides_linkedin()
+        && !setup::facts(&portal).await?.0.is_done()
+    {
+        Some(setup::PATH)
+    } else {
+        shell.start_page()
+    };
     if let Some(path) = start {
         return Ok(match &shell.flash {
             // A message for the start page is for the page behind it.

@@ -1,5 +1,6 @@
 //! The menu, in the words of Microsoft's product, cut to what somebody's roles allow.
 
+use super::access::is_about_linkedin;
 use crate::domain::access::{Permission as P, Role, allows};
 
 /// A group of the menu.
@@ -56,16 +57,21 @@ const MENU: &[(&str, &[Line])] = &[
     ]),
 ];
 
-/// The menu of somebody with these roles, on the page at `path`. Only pages that exist are shown.
+/// The menu of somebody with these roles, on the page at `path`. Only pages that exist are shown, and those about LinkedIn
+/// only where the deployment does not hide them.
 #[must_use]
-pub fn of(roles: &[Role], path: &str) -> Vec<MenuGroup> {
+pub fn of(roles: &[Role], path: &str, hides_linkedin: bool) -> Vec<MenuGroup> {
     let known = super::routes::paths();
     MENU.iter()
         .map(|(label, items)| MenuGroup {
             label,
             items: items
                 .iter()
-                .filter(|(_, to, _, permission)| allows(roles, *permission) && known.contains(to))
+                .filter(|(_, to, _, permission)| {
+                    allows(roles, *permission)
+                        && known.contains(to)
+                        && !(hides_linkedin && is_about_linkedin(to))
+                })
                 .map(|(label, to, icon, _)| MenuItem {
                     label,
                     icon,
@@ -83,8 +89,8 @@ pub fn of(roles: &[Role], path: &str) -> Vec<MenuGroup> {
 
 /// The page on which somebody with these roles begins.
 #[must_use]
-pub fn start_page(roles: &[Role]) -> Option<&'static str> {
-    let menu = of(roles, "");
+pub fn start_page(roles: &[Role], hides_linkedin: bool) -> Option<&'static str> {
+    let menu = of(roles, "", hides_linkedin);
     let mut items = menu.iter().flat_map(|group| &group.items);
     items
         .clone()

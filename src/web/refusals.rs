@@ -24,6 +24,9 @@ fn reason(response: &HttpResponse) -> String {
         Some(WebError::Forbidden(permission)) => {
             format!("no role allows to {}", permission.label())
         }
+        Some(WebError::HiddenByDeployment) => {
+            "LinkedIn features are switched off by the deployment".to_owned()
+        }
         Some(WebError::FormExpired) => {
             "the form was too old or belonged to another session".to_owned()
         }

@@ -38,6 +38,7 @@ pub struct Shell {
     pub now: DateTime<Utc>,
     form_actions: Vec<String>,
     signer: Option<Signer>,
+    hides_linkedin: bool,
 }
 
 impl Shell {
@@ -56,6 +57,7 @@ impl Shell {
             path: path.to_owned(),
             now,
             form_actions: Vec::new(),
+            hides_linkedin: false,
             signer: Some(signer),
         }
     }
@@ -69,8 +71,28 @@ impl Shell {
             path: path.to_owned(),
             now: DateTime::UNIX_EPOCH,
             form_actions: Vec::new(),
+            hides_linkedin: false,
             signer: None,
         }
+    }
+
+    /// The same frame, with LinkedIn features hidden or not.
+    pub(super) fn hiding_linkedin(mut self, hides: bool) -> Self {
+        self.hides_linkedin = hides;
+        self
+    }
+
+    /// Whether whoever runs the portal has LinkedIn features hidden.
+    #[must_use]
+    pub const fn hides_linkedin(&self) -> bool {
+        self.hides_linkedin
+    }
+
+    /// The page on which the person begins.
+    #[must_use]
+    pub fn start_page(&self) -> Option<&'static str> {
+        let user = self.user.as_ref()?;
+        menu::start_page(&user.roles, self.hides_linkedin)
     }
 
     /// Whether the person may do this: templates ask this, never for roles.
@@ -84,7 +106,7 @@ impl Shell {
     pub fn menu(&self) -> Vec<MenuGroup> {
         self.user
             .as_ref()
-            .map(|user| menu::of(&user.roles, &self.path))
+            .map(|user| menu::of(&user.roles, &self.path, self.hides_linkedin))
             .unwrap_or_default()
     }
 

@@ -34,6 +34,7 @@ pub struct Visitor {
     flash: Option<Flash>,
     now: DateTime<Utc>,
     signer: Signer,
+    hides_linkedin: bool,
 }
 
 impl Visitor {
@@ -60,6 +61,7 @@ impl Visitor {
             self.now,
             self.signer.clone(),
         )
+        .hiding_linkedin(self.hides_linkedin)
     }
 }
 
@@ -103,6 +105,7 @@ pub async fn recognise(
         binding,
         now: portal.clock.now(),
         signer: portal.signer.clone(),
+        hides_linkedin: portal.connector.deployment().hides_linkedin(),
         user: user.clone(),
     };
     if let Some(user) = user {

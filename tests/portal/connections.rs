@@ -3,9 +3,13 @@
 use leadgen::domain::access::Role;
 use leadgen::sandbox::{self, Decision, SandboxHandle, SandboxOptions};
 
+use leadgen::domain::groups::GroupName;
+use leadgen::domain::ids::{GroupId, UserId};
+use leadgen::store::{StoreError, groups};
+
 use crate::records_world::{shows_hostile_text_as_text, with_world};
 use crate::start::{PASSWORD, TestPortal};
-use crate::support::{Browserlike, Page};
+use crate::support::{Browserlike, Page, a_moment};
 
 const PATH: &str = "/settings/linkedin-account-connections";
 
@@ -398,4 +402,201 @@ async fn hostile_names_are_shown_as_text_among_the_consequences() {
         .await
         .expect(200);
     shows_hostile_text_as_text(&page);
+}
+
+/// Makes a group by the store, because its pages have tests of their own.
+fn group(portal: &TestPortal, members: &[UserId]) -> GroupId {
+    let conn = &mut portal.database.conn();
+    let id = GroupId::new(uuid::Uuid::now_v7());
+    groups::insert(conn, &id, &GroupName::check("Pilots").unwrap(), a_moment()).unwrap();
+    groups::add(conn, &id, members, None, a_moment()).unwrap();
+    id
+}
+
+fn of(portal: &TestPortal, email_like: &str) -> Vec<String> {
+    portal.database.texts(&format!(
+        "SELECT id FROM users WHERE email LIKE '{email_like}'"
+    ))
+}
+
+#[tokio::test]
+async fn only_members_of_the_selected_group_may_connect_and_leaving_it_withdraws_at_once() {
+    let (portal, sandbox) = fresh("yes").await;
+    let seller = salesperson(&portal).await;
+    let page = make_profile(&seller).await;
+    connect(&seller, &page, &sandbox).await;
+    let path = page.url.path().to_owned();
+    let person: UserId = of(&portal, "person-%").remove(0).parse().unwrap();
+    let admin = portal.sign_in_as(&[Role::Administrator]).await;
+    let outsider = portal.sign_in_as(&[Role::Salesperson]).await;
+    let id = group(&portal, std::slice::from_ref(&person));
+    let page = admin
+        .get(PATH)
+        .await
+        .expect(200)
+        .expect_text("Pilots (1 member)");
+    admin
+        .submit(
+            &page,
+            "Continue",
+            &[("setting", Some("selected_group")), ("group", Some(""))],
+        )
+        .await
+        .expect(422)
+        .expect_text("Choose the group that may connect LinkedIn.");
+    let fields = [
+        ("setting", Some("selected_group")),
+        ("group", Some(id.as_str())),
+    ];
+    let page = admin
+        .submit_and_follow(&page, "Continue", &fields)
+        .await
+        .expect(200)
+        .expect_text("Selected group: Pilots")
+        .expect_text("Not a member of the selected group")
+        .expect_text("No LinkedIn user profile loses its access");
+    admin
+        .submit_and_follow(&page, "Save", &[("your_password", Some(PASSWORD))])
+        .await
+        .expect(200)
+        .expect_text("set to Selected group.")
+        .expect_text("Pilots");
+    assert_eq!(authorization(&portal), ["authorized"]);
+    outsider
+        .get("/account/consent")
+        .await
+        .expect(200)
+        .expect_text("You are not in the group that may connect LinkedIn")
+        .expect_text("Ask an Administrator to add you to the group");
+    outsider
+        .post_with_token_of(
+            "/account/consent",
+            "/account/consent",
+            &[("text_version", "1")],
+        )
+        .await
+        .expect(403);
+    let conn = &mut portal.database.conn();
+    assert!(matches!(
+        groups::delete(conn, &id, 0),
+        Err(StoreError::InUse(_))
+    ));
+    groups::remove(conn, &id, &[person]).unwrap();
+    assert_eq!(authorization(&portal), ["consent_withdrawn"]);
+    assert_eq!(
+        portal
+            .database
+            .texts("SELECT reason FROM consent_entries WHERE act = 'withdrawn' ORDER BY created_at DESC, id DESC LIMIT 1"),
+        ["outside_group"]
+    );
+    seller
+        .post_with_token_of(&path, &format!("{path}/authorizations"), &[])
+        .await
+        .expect(403)
+        .expect_text("You are not in the group");
+    // Nothing selects it any more: it may go.
+    set_no(&portal);
+    groups::delete(conn, &id, 0).unwrap();
+}
+
+fn set_no(portal: &TestPortal) {
+    portal
+        .database
+        .execute("UPDATE connection_settings SET setting = 'no', selected_group_id = NULL");
+}
+
+#[tokio::test]
+async fn a_deployment_that_says_disabled_hides_and_blocks_linkedin_and_says_who_decides() {
+    let portal = TestPortal::start_with(&[("LEADGEN_POLICY_SHOW_LINKEDIN", "disabled")]).await;
+    let admin = portal.sign_in_as(&[Role::Administrator]).await;
+    let page = admin.get("/").await;
+    let page = admin
+        .follow(page)
+        .await
+        .expect(200)
+        .expect_no_text("LinkedIn User Profile")
+        .expect_no_text("Sync Status")
+        .expect_no_text("Form Submissions");
+    assert!(page.text().contains("Leads"));
+    for path in [
+        "/linkedin-user-profiles",
+        "/linkedin-user-profiles/new",
+        "/linkedin-accounts",
+        "/linkedin/callback",
+        "/forms",
+        "/campaigns",
+        "/form-submissions",
+        "/sync-status",
+    ] {
+        admin
+            .get(path)
+            .await
+            .expect(403)
+            .expect_text("LinkedIn features are switched off for this portal")
+            .expect_text("Whoever runs this portal");
+    }
+    admin
+        .post_with_token_of("/account", "/linkedin-user-profiles", &[("name", "Mine")])
+        .await
+        .expect(403)
+        .expect_text("switched off for this portal");
+    admin.get("/leads").await.expect(200);
+    admin
+        .get(PATH)
+        .await
+        .expect(200)
+        .expect_text("No page of the portal can switch them on.")
+        .expect_no_text("Continue");
+    admin
+        .get(&format!("{PATH}/consequences?setting=yes"))
+        .await
+        .expect(409);
+    let version = portal
+        .database
+        .number("SELECT lock_version FROM connection_settings")
+        .to_string();
+    admin
+        .post_with_token_of(
+            PATH,
+            PATH,
+            &[
+                ("setting", "no"),
+                ("lock_version", &version),
+                ("your_password", PASSWORD),
+            ],
+        )
+        .await
+        .expect(409);
+    assert_eq!(
+        portal
+            .database
+            .texts("SELECT setting FROM connection_settings"),
+        ["yes"]
+    );
+    // One's own consent can be withdrawn all the same.
+    let page = admin.get("/account/consent/withdrawal").await.expect(200);
+    admin
+        .submit_and_follow(&page, "Withdraw my consent", &[])
+        .await
+        .expect(200)
+        .expect_text("Your consent is withdrawn.");
+}
+
+#[tokio::test]
+async fn a_cloud_without_connections_shows_the_page_read_only_with_the_reason() {
+    let portal = TestPortal::start_with(&[("LEADGEN_ORGANIZATION_CLOUD", "us_government")]).await;
+    let admin = portal.sign_in_as(&[Role::Administrator]).await;
+    admin
+        .get(PATH)
+        .await
+        .expect(200)
+        .expect_text("cloud for US Government")
+        .expect_no_text("Continue");
+    admin
+        .get("/account/consent")
+        .await
+        .expect(200)
+        .expect_text("not available here")
+        .expect_no_text("I consent");
+    admin.get("/sync-status").await.expect(200);
 }

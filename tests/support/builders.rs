@@ -128,6 +128,8 @@ pub fn consented(conn: &mut AnyConn, user: &UserId) {
 /// The organisation lets everybody connect LinkedIn, as no fresh installation does.
 pub fn connections_allowed(conn: &mut AnyConn) {
     use leadgen::store::schema::connection_settings as s;
+    let now = a_moment();
+    store::connections::begin_with(conn, leadgen::domain::connections::Setting::Yes, now).unwrap();
     diesel::update(s::table)
         .set(s::setting.eq("yes"))
         .execute(conn)

@@ -127,6 +127,23 @@ async fn another_process_stops_its_run_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_that_says_disabled_reads_nothing() {
+    let stage = Stage::connected(5).await;
+    stage.sandbox.clear_requests();
+    let hidden = stage.process_with(&[("LEADGEN_POLICY_SHOW_LINKEDIN", "disabled")]);
+    stage.make_due();
+    let steps = hidden
+        .scheduler()
+        .run_until_idle(&ClaimFilter::default())
+        .await
+        .unwrap();
+    assert!(steps.is_empty(), "{steps:?}");
+    assert_eq!(stage.asked(""), 0);
+    stage.run().await;
+    stage.assert_complete();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn revoking_is_tried_again_while_linkedin_is_away_and_the_token_is_erased_in_any_case() {
     let stage = Stage::connected(5).await;
     stage

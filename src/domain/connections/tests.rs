@@ -143,6 +143,30 @@ fn consent_is_withdrawn_from_those_whom_the_setting_leaves_out_and_from_nobody_e
 }
 
 #[test]
+fn a_first_start_follows_the_country_that_was_said_and_is_no_otherwise() {
+    for (cloud, country, expected) in [
+        (Cloud::Public, None, Setting::No),
+        (Cloud::Public, Some("DE"), Setting::No),
+        (Cloud::Public, Some("FR"), Setting::No),
+        (Cloud::Public, Some("US"), Setting::Yes),
+        (Cloud::Public, Some("NL"), Setting::Yes),
+        (Cloud::UsGovernment, Some("US"), Setting::No),
+        (Cloud::Germany, Some("DE"), Setting::No),
+        (Cloud::China21Vianet, Some("CN"), Setting::No),
+    ] {
+        let deployment = Deployment {
+            country: country.map(str::to_owned),
+            ..deployment(DeploymentPolicy::Unset, cloud)
+        };
+        assert_eq!(
+            deployment.initial_setting(),
+            expected,
+            "{cloud} {country:?}"
+        );
+    }
+}
+
+#[test]
 fn every_refusal_says_why_and_whom_to_ask() {
     let all = [
         Refusal::HiddenByDeployment,
