@@ -20,7 +20,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     // The fault matrix and the tests speak the wire; the sandbox knows nothing of what we make of it.
     ("sandbox", &["linkedin::wire", "clock"]),
     ("telemetry", &["settings"]),
-    ("settings", &["store::DatabaseUrl", "auth::secret_key"]),
+    (
+        "settings",
+        &[
+            "store::DatabaseUrl",
+            "auth::secret_key",
+            "domain::connections",
+            "domain::normalise",
+        ],
+    ),
     ("auth", &["store", "domain", "clock", "settings"]),
     (
         "sync",
