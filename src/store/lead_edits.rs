@@ -147,21 +147,28 @@ pub fn save(
 /// As any query.
 pub(super) fn rekey(conn: &mut AnyConn, lead: &Lead) -> Result<(), StoreError> {
     let strategy = matching_strategies::active(conn)?;
-    let country = match &lead.form_id {
-        Some(form_id) => lead_forms::table
-            .find(form_id.as_str())
-            .select(lead_forms::country)
-            .first::<Option<String>>(conn)
-            .optional()?
-            .flatten(),
-        None => None,
-    };
-    let country = match country {
+    let country = match country_of_form(conn, lead)? {
         Some(country) => Some(country),
         None => integration_settings::get(conn)?.matching.default_country,
     };
     let keys = match_keys::keys_of(&strategy, &lead.values, country.as_deref());
     match_keys::replace(conn, &[(lead.id.clone(), keys)])
+}
+
+/// The country with which the form of a lead reads phone numbers, where it says one.
+pub(super) fn country_of_form(
+    conn: &mut AnyConn,
+    lead: &Lead,
+) -> Result<Option<String>, StoreError> {
+    let Some(form_id) = &lead.form_id else {
+        return Ok(None);
+    };
+    let country: Option<Option<String>> = lead_forms::table
+        .find(form_id.as_str())
+        .select(lead_forms::country)
+        .first(conn)
+        .optional()?;
+    Ok(country.flatten().filter(|code| !code.is_empty()))
 }
 
 fn owner_name(conn: &mut AnyConn, id: &UserId) -> Result<Option<(String, bool)>, StoreError> {

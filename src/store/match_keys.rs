@@ -15,12 +15,13 @@ use sha2::{Digest as _, Sha256};
 use super::columns::Cells;
 use super::connection::SQLITE_BLOCK;
 use super::schema::lead_match_keys;
-use super::{AnyConn, StoreError};
+use super::{AnyConn, StoreError, match_aliases};
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{FieldKey, LeadField, LeadValues};
 use crate::domain::matching::MatchingStrategy;
 use crate::domain::normalise;
 use crate::domain::strategy::MAX_FIELDS;
+use crate::insert_rows;
 
 /// The field under which the joined keys stand.
 pub const ALL_FIELDS: &str = "*";
@@ -125,20 +126,21 @@ fn rows_of<'a>(
 /// As any query.
 pub fn replace(conn: &mut AnyConn, leads: &[(LeadId, LeadKeys)]) -> Result<(), StoreError> {
     for chunk in leads.chunks(CHUNK) {
-        let stored: Vec<(String, String, String)> = lead_match_keys::table
+        let stored: Vec<(String, String, String, bool)> = lead_match_keys::table
             .filter(lead_match_keys::lead_id.eq_any(chunk.iter().map(|(id, _)| id.as_str())))
             .select((
                 lead_match_keys::lead_id,
                 lead_match_keys::field,
                 lead_match_keys::match_key,
+                lead_match_keys::is_alias,
             ))
             .load(conn)?;
         let mut known: HashMap<&str, Vec<(&str, &str)>> = HashMap::new();
-        for (lead, field, key) in &stored {
-            known
-                .entry(lead.as_str())
-                .or_default()
-                .push((field.as_str(), key.as_str()));
+        for (lead, field, key, is_alias) in &stored {
+            let own = known.entry(lead.as_str()).or_default();
+            if !is_alias {
+                own.push((field.as_str(), key.as_str()));
+            }
         }
         let mut outdated = Vec::new();
         let mut rows = Vec::new();
@@ -154,7 +156,7 @@ pub fn replace(conn: &mut AnyConn, leads: &[(LeadId, LeadKeys)]) -> Result<(), S
                 if *before == wanted {
                     continue;
                 }
-                outdated.push(lead.as_str());
+                outdated.push(lead);
             }
             rows.extend(wanted.into_iter().map(|(field, key)| NewKey {
                 field: field.to_owned(),
@@ -164,11 +166,13 @@ pub fn replace(conn: &mut AnyConn, leads: &[(LeadId, LeadKeys)]) -> Result<(), S
         }
         if !outdated.is_empty() {
             diesel::delete(
-                lead_match_keys::table.filter(lead_match_keys::lead_id.eq_any(outdated)),
+                lead_match_keys::table
+                    .filter(lead_match_keys::lead_id.eq_any(outdated.iter().map(|id| id.as_str()))),
             )
             .execute(conn)?;
         }
         insert(conn, rows)?;
+        match_aliases::renew(conn, &outdated)?;
     }
     Ok(())
 }
@@ -189,7 +193,7 @@ pub fn rebuild(
     loop {
         let leads = load_values(conn, strategy, &after)?;
         let Some(last) = leads.last() else {
-            return Ok(());
+            return match_aliases::rebuild(conn, strategy, country);
         };
         after.clone_from(&last.id);
         let is_last_chunk = leads.len() < CHUNK;
@@ -215,7 +219,7 @@ pub fn rebuild(
         }
         insert(conn, rows)?;
         if is_last_chunk {
-            return Ok(());
+            return match_aliases::rebuild(conn, strategy, country);
         }
     }
 }
@@ -395,6 +399,36 @@ struct NewKey {
     field: String,
     match_key: String,
     lead_id: String,
+}
+
+/// The keys of merged leads (field, key, lead), for the leads that they became part of; none of them is there yet.
+pub(super) fn insert_aliases(
+    conn: &mut AnyConn,
+    aliases: Vec<(String, String, LeadId)>,
+) -> Result<(), StoreError> {
+    let rows: Vec<NewAlias> = aliases
+        .into_iter()
+        .map(|(field, match_key, lead)| NewAlias {
+            field,
+            match_key,
+            lead_id: lead.into_string(),
+            is_alias: true,
+        })
+        .collect();
+    insert_rows!(conn, &rows, |block| diesel::insert_into(
+        lead_match_keys::table
+    )
+    .values(block));
+    Ok(())
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = lead_match_keys, treat_none_as_default_value = false)]
+struct NewAlias {
+    field: String,
+    match_key: String,
+    lead_id: String,
+    is_alias: bool,
 }
 
 fn insert(conn: &mut AnyConn, rows: Vec<NewKey>) -> Result<(), StoreError> {

@@ -1,9 +1,11 @@
-//! Leads: the list with its saved views and changes of many, one lead with where each value came from, edits, notes.
+//! Leads: the list with its saved views and changes of many, one lead with where each value came from,
+//! edits, notes, merges.
 
 pub mod bulk;
 pub mod edit;
 pub(super) mod filter;
 pub mod index;
+pub mod merges;
 pub mod notes;
 pub mod show;
 pub mod views;

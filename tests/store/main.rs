@@ -15,6 +15,7 @@ mod counts;
 mod defaults;
 mod groups;
 mod lead_lists;
+mod lead_merges;
 mod match_keys;
 mod migrations;
 mod pauses;

@@ -3,11 +3,13 @@
 mod apply;
 pub mod custom;
 mod field;
+pub mod merge;
 mod provenance;
 #[cfg(test)]
 mod tests;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 pub use apply::{FieldChange, apply};
 pub use custom::{CustomFieldType, DefinedField, LeadFields};
@@ -60,8 +62,8 @@ impl From<LeadType> for LeadSource {
     }
 }
 
-/// A lead.
-#[derive(Debug, Clone, PartialEq)]
+/// A lead. Merges keep it as JSON, so a field that is added later needs a default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Lead {
     /// Its identifier.
     pub id: LeadId,

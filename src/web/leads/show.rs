@@ -6,10 +6,11 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 
 use super::filter::LeadsQuery;
-use super::{INDEX, owners_for};
+use super::{INDEX, merges, owners_for};
 use crate::domain::access::Permission;
 use crate::domain::ids::{LeadId, SubmissionId, UserId};
 use crate::domain::lead::{Lead, LeadFields, LeadStatus, Origin};
+use crate::store::lead_merges::{self, LeadMerge};
 use crate::store::lead_notes::{self, Note};
 use crate::store::leads::{self, JournalEntry, LeadNames};
 use crate::store::submissions::{self, Submission};
@@ -56,6 +57,8 @@ pub(super) struct LeadsShow {
     names: LeadNames,
     submissions: Vec<Submission>,
     timeline: Vec<Event>,
+    /// Leads that became part of this one.
+    merges: Vec<LeadMerge>,
     owners: Vec<(UserId, String)>,
     can_edit: bool,
     query: LeadsQuery,
@@ -108,13 +111,20 @@ pub fn change_label(fields: &LeadFields, word: &str) -> String {
         "status" => "Status".to_owned(),
         "owner" => "Owner".to_owned(),
         "topic" => "Topic".to_owned(),
+        lead_merges::JOURNAL_WORD => "Lead".to_owned(),
         word => fields.label_of_word(word),
     }
 }
 
 /// What an entry of a lead's journal says.
-fn entry_label(entry: &JournalEntry) -> &str {
+pub(super) fn entry_label(entry: &JournalEntry) -> &str {
+    let merge = entry
+        .changes
+        .iter()
+        .find(|change| change.field == lead_merges::JOURNAL_WORD);
     match entry.kind.as_str() {
+        "edited" if merge.is_some_and(|change| change.after.is_some()) => "Merged",
+        "edited" if merge.is_some() => "Merge undone",
         "created" if entry.import_id.is_some() => "Created by an import",
         "updated" if entry.import_id.is_some() => "Updated by an import",
         "edited" if entry.import_id.is_some() => "Values restored: an import was undone",
@@ -146,7 +156,8 @@ fn facts(lead: &Lead, fields: &LeadFields) -> Vec<Fact> {
         .collect()
 }
 
-/// GET /leads/{id}. The query is the list's, for the way back and to the neighbours.
+/// GET /leads/{id}. The query is the list's, for the way back and to the neighbours. A lead that was merged away leads to the
+/// one that stayed.
 ///
 /// # Errors
 /// `NotFound`, or as the database.
@@ -156,8 +167,15 @@ pub async fn show(
     Path(id): Path<LeadId>,
     Query(query): Query<LeadsQuery>,
 ) -> Answer {
-    let page = page(&portal, shell, &id, Some(query)).await?;
-    page.shell.render(StatusCode::OK, &page)
+    match page(&portal, shell.clone(), &id, Some(query)).await {
+        Err(WebError::NotFound) => merges::way_on(&portal, &shell, &id)
+            .await?
+            .ok_or(WebError::NotFound),
+        found => {
+            let page = found?;
+            page.shell.render(StatusCode::OK, &page)
+        }
+    }
 }
 
 /// The page of a lead; without a query, the neighbours are left out.
@@ -191,6 +209,7 @@ pub(super) async fn page(
                 fields,
                 submissions: submissions::of_lead(conn, &id)?,
                 timeline,
+                merges: lead_merges::of_lead(conn, &id)?,
                 owners: owners_for(conn, &lead, &names)?,
                 can_edit: false,
                 names,
