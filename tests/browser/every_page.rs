@@ -25,6 +25,10 @@ const RECORDS: &[(&str, &str)] = &[
         "SELECT lead_id || '/notes/' || id FROM lead_notes LIMIT 1",
     ),
     (
+        "/leads/{id}/merges/",
+        "SELECT survivor_id || '/merges/' || id FROM lead_merges LIMIT 1",
+    ),
+    (
         "/settings/custom-fields/",
         "SELECT name FROM custom_fields LIMIT 1",
     ),
@@ -93,18 +97,17 @@ fn concrete(installation: &Installation, pattern: &str) -> Option<String> {
 
 /// The pages of the table that are HTML for an Administrator, with what they hold.
 async fn pages(installation: &Installation, visitor: &Browserlike) -> Vec<(String, String)> {
-    let mut pages = Vec::new();
-    for line in table() {
-        if line.method != Method::GET || line.access == Access::Public {
-            continue;
-        }
-        let Some(path) = concrete(installation, line.path) else {
-            continue;
-        };
+    let leads = some_leads(installation);
+    let mut paths: Vec<String> = table()
+        .into_iter()
+        .filter(|line| line.method == Method::GET && line.access != Access::Public)
+        .filter_map(|line| concrete(installation, line.path))
         // A stream has no end to wait for.
-        if path.ends_with("/events") {
-            continue;
-        }
+        .filter(|path| !path.ends_with("/events"))
+        .collect();
+    paths.push(format!("/leads/{}/merge?with={}", leads[0], leads[1]));
+    let mut pages = Vec::new();
+    for path in paths {
         let page = visitor.get(&path).await;
         assert!(page.status < 500, "{path}: {}", page.status);
         if page.is_html() {
@@ -163,7 +166,21 @@ async fn full_installation() -> Installation {
         .submit(&page, "Read the file", &[("text", Some(&pasted))])
         .await
         .expect(303);
+    let leads = some_leads(&installation);
+    let path = format!("/leads/{}/merge?with={}", leads[0], leads[1]);
+    let page = visitor.get(&path).await.expect(200);
+    visitor
+        .submit(&page, "Merge the two leads", &[])
+        .await
+        .expect(303);
     installation
+}
+
+/// The leads with the fewest submissions.
+fn some_leads(installation: &Installation) -> Vec<String> {
+    installation
+        .database
+        .texts("SELECT lead_id FROM lead_origins ORDER BY submission_count, lead_id LIMIT 2")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -15,6 +15,7 @@ mod every_page;
 mod imports;
 mod keyboard;
 mod leads;
+mod merges;
 mod settings;
 mod submissions;
 mod sync_pages;

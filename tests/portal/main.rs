@@ -30,6 +30,7 @@ mod integration_configuration;
 mod lead_exports;
 mod lead_imports;
 mod lead_lists;
+mod lead_merges;
 mod leads;
 mod mapping_previews;
 mod matching_strategies;

@@ -168,7 +168,7 @@ pub async fn show(
     Query(query): Query<LeadsQuery>,
 ) -> Answer {
     match page(&portal, shell.clone(), &id, Some(query)).await {
-        Err(WebError::NotFound) => merges::way_on(&portal, &shell, &id)
+        Err(WebError::Store(StoreError::NotFound(_))) => merges::way_on(&portal, &shell, &id)
             .await?
             .ok_or(WebError::NotFound),
         found => {
