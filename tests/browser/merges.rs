@@ -50,7 +50,12 @@ async fn two_leads_are_compared_merged_and_separated_again() {
     browser.open(&format!("/leads/{}", gone[0])).await;
     browser.expect("was merged into this lead").await;
 
-    browser.click("Undo").await;
+    let name = installation
+        .database
+        .texts("SELECT merged_name FROM lead_merges");
+    browser
+        .click(&format!("Undo the merge of {}", name[0]))
+        .await;
     browser.expect("Nothing changed since").await;
     browser.click("Undo the merge").await;
     browser.expect("is a lead of its own again").await;
