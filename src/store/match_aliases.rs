@@ -1,11 +1,12 @@
-//! Aliases: the match keys of leads that were merged away, kept for the lead that they became part of, so that the next
-//! submission of that person finds it. Derived from `lead_merges`; a merge that is taken back takes its aliases along.
+//! Aliases: the match keys that two leads had when they were merged, kept for the one that stayed, so that the next
+//! submission of that person finds it by either address, whatever is written on it since. Derived from `lead_merges`; a merge that is taken back takes its aliases along.
 
 use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 
 use super::columns::Cells;
+use super::match_keys::LeadKeys;
 use super::schema::{lead_match_keys, lead_merges, leads};
 use super::{
     AnyConn, StoreError, integration_settings, lead_edits, match_keys, matching_strategies,
@@ -17,27 +18,35 @@ use crate::domain::matching::MatchingStrategy;
 /// Leads per statement.
 const CHUNK: usize = 1_000;
 
-/// Makes the aliases of these leads anew for the active strategy; costs one look-up when none of them took in another one.
+/// The keys that these leads have from merges, under the active strategy, whether or not a lead's own values give them as
+/// well; a lead without merges is left out. Costs one look-up when no lead has any.
 ///
 /// # Errors
 /// As any query.
-pub(super) fn renew(conn: &mut AnyConn, survivors: &[&LeadId]) -> Result<(), StoreError> {
-    let mut taken_in: HashMap<LeadId, Vec<Lead>> = HashMap::new();
+pub fn keys_for(
+    conn: &mut AnyConn,
+    survivors: &[LeadId],
+) -> Result<HashMap<LeadId, LeadKeys>, StoreError> {
+    let mut merged = Vec::new();
     for chunk in survivors.chunks(CHUNK) {
-        let ids: Vec<&str> = chunk.iter().map(|id| id.as_str()).collect();
-        for (survivor, merged) in merged_into(conn, &ids)? {
-            taken_in.entry(survivor).or_default().push(merged);
-        }
+        let ids: Vec<&str> = chunk.iter().map(LeadId::as_str).collect();
+        merged.extend(merged_into(conn, &ids)?);
     }
-    if taken_in.is_empty() {
-        return Ok(());
+    if merged.is_empty() {
+        return Ok(HashMap::new());
     }
     let strategy = matching_strategies::active(conn)?;
     let country = integration_settings::get(conn)?.matching.default_country;
-    for (survivor, merged) in taken_in {
-        write(conn, &strategy, country.as_deref(), &survivor, merged)?;
-    }
-    Ok(())
+    keys_of(conn, &strategy, country.as_deref(), merged)
+}
+
+/// Makes the aliases of these leads anew, after their own keys or their merges changed.
+///
+/// # Errors
+/// As any query.
+pub(super) fn renew(conn: &mut AnyConn, survivors: &[LeadId]) -> Result<(), StoreError> {
+    let keys = keys_for(conn, survivors)?;
+    write(conn, keys)
 }
 
 /// Makes the aliases of all leads anew; called when all match keys are.
@@ -65,17 +74,13 @@ pub(super) fn rebuild(
         };
         after.clone_from(last);
         let ids: Vec<&str> = survivors.iter().map(String::as_str).collect();
-        let mut taken_in: HashMap<LeadId, Vec<Lead>> = HashMap::new();
-        for (survivor, merged) in merged_into(conn, &ids)? {
-            taken_in.entry(survivor).or_default().push(merged);
-        }
-        for (survivor, merged) in taken_in {
-            write(conn, strategy, country, &survivor, merged)?;
-        }
+        let merged = merged_into(conn, &ids)?;
+        let keys = keys_of(conn, strategy, country, merged)?;
+        write(conn, keys)?;
     }
 }
 
-/// The leads that were merged into these, or into what was merged into them.
+/// The leads that were merged into these, or into what was merged into them, and each survivor as it was before.
 fn merged_into(conn: &mut AnyConn, survivors: &[&str]) -> Result<Vec<(LeadId, Lead)>, StoreError> {
     let mut found = Vec::new();
     // Who stands for whom, as far as the chain was followed.
@@ -85,7 +90,7 @@ fn merged_into(conn: &mut AnyConn, survivors: &[&str]) -> Result<Vec<(LeadId, Le
         .collect::<Result<_, StoreError>>()?;
     let mut frontier: Vec<String> = stands_for.keys().cloned().collect();
     while !frontier.is_empty() {
-        let rows: Vec<(String, String, String, String)> = lead_merges::table
+        let rows: Vec<(String, String, String, String, String)> = lead_merges::table
             .filter(lead_merges::undone_at.is_null())
             .filter(lead_merges::survivor_id.eq_any(&frontier))
             .select((
@@ -93,10 +98,11 @@ fn merged_into(conn: &mut AnyConn, survivors: &[&str]) -> Result<Vec<(LeadId, Le
                 lead_merges::survivor_id,
                 lead_merges::merged_id,
                 lead_merges::merged_lead,
+                lead_merges::survivor_before,
             ))
             .load(conn)?;
         frontier.clear();
-        for (id, survivor, merged_id, merged) in rows {
+        for (id, survivor, merged_id, merged, before) in rows {
             let Some(root) = stands_for.get(&survivor).cloned() else {
                 continue;
             };
@@ -105,6 +111,7 @@ fn merged_into(conn: &mut AnyConn, survivors: &[&str]) -> Result<Vec<(LeadId, Le
                 id: &id,
             };
             found.push((root.clone(), cells.json("merged_lead", &merged)?));
+            found.push((root.clone(), cells.json("survivor_before", &before)?));
             if stands_for.insert(merged_id.clone(), root).is_none() {
                 frontier.push(merged_id);
             }
@@ -113,37 +120,55 @@ fn merged_into(conn: &mut AnyConn, survivors: &[&str]) -> Result<Vec<(LeadId, Le
     Ok(found)
 }
 
-fn write(
+/// The match keys of merged leads, by the lead that they became part of.
+fn keys_of(
     conn: &mut AnyConn,
     strategy: &MatchingStrategy,
     country: Option<&str>,
-    survivor: &LeadId,
-    merged: Vec<Lead>,
-) -> Result<(), StoreError> {
-    use lead_match_keys as k;
-    diesel::delete(
-        k::table
-            .filter(k::lead_id.eq(survivor.as_str()))
-            .filter(k::is_alias.eq(true)),
-    )
-    .execute(conn)?;
-    let mut known: HashSet<(String, String)> = k::table
-        .filter(k::lead_id.eq(survivor.as_str()))
-        .select((k::field, k::match_key))
-        .load(conn)?
-        .into_iter()
-        .collect();
-    let mut aliases = Vec::new();
-    for lead in merged {
+    merged: Vec<(LeadId, Lead)>,
+) -> Result<HashMap<LeadId, LeadKeys>, StoreError> {
+    let mut found: HashMap<LeadId, LeadKeys> = HashMap::new();
+    for (survivor, lead) in merged {
         let of_form = lead_edits::country_of_form(conn, &lead)?;
         let country = of_form.as_deref().or(country);
-        for (field, key) in match_keys::keys_of(strategy, &lead.values, country) {
-            if known.insert((field.clone(), key.clone())) {
-                aliases.push((field, key, survivor.clone()));
-            }
-        }
+        found
+            .entry(survivor)
+            .or_default()
+            .extend(match_keys::keys_of(strategy, &lead.values, country));
+    }
+    for keys in found.values_mut() {
+        keys.sort_unstable();
+        keys.dedup();
+    }
+    Ok(found)
+}
+
+/// Writes the aliases of these leads in place of the ones they had; a key that a lead has by itself is none.
+fn write(conn: &mut AnyConn, keys: HashMap<LeadId, LeadKeys>) -> Result<(), StoreError> {
+    use lead_match_keys as k;
+    let mut aliases = Vec::new();
+    for (survivor, keys) in keys {
+        forget(conn, &survivor)?;
+        let own: HashSet<(String, String)> = k::table
+            .filter(k::lead_id.eq(survivor.as_str()))
+            .select((k::field, k::match_key))
+            .load(conn)?
+            .into_iter()
+            .collect();
+        let missing = keys.into_iter().filter(|key| !own.contains(key));
+        aliases.extend(missing.map(|(field, key)| (field, key, survivor.clone())));
     }
     match_keys::insert_aliases(conn, aliases)
+}
+
+fn forget(conn: &mut AnyConn, survivor: &LeadId) -> Result<(), StoreError> {
+    diesel::delete(
+        lead_match_keys::table
+            .filter(lead_match_keys::lead_id.eq(survivor.as_str()))
+            .filter(lead_match_keys::is_alias.eq(true)),
+    )
+    .execute(conn)?;
+    Ok(())
 }
 
 /// Makes the aliases of one lead anew after a merge or its undoing.
@@ -151,11 +176,6 @@ fn write(
 /// # Errors
 /// As any query.
 pub(super) fn settle(conn: &mut AnyConn, survivor: &LeadId) -> Result<(), StoreError> {
-    diesel::delete(
-        lead_match_keys::table
-            .filter(lead_match_keys::lead_id.eq(survivor.as_str()))
-            .filter(lead_match_keys::is_alias.eq(true)),
-    )
-    .execute(conn)?;
-    renew(conn, &[survivor])
+    forget(conn, survivor)?;
+    renew(conn, std::slice::from_ref(survivor))
 }

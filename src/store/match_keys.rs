@@ -156,7 +156,7 @@ pub fn replace(conn: &mut AnyConn, leads: &[(LeadId, LeadKeys)]) -> Result<(), S
                 if *before == wanted {
                     continue;
                 }
-                outdated.push(lead);
+                outdated.push(lead.clone());
             }
             rows.extend(wanted.into_iter().map(|(field, key)| NewKey {
                 field: field.to_owned(),
@@ -167,7 +167,7 @@ pub fn replace(conn: &mut AnyConn, leads: &[(LeadId, LeadKeys)]) -> Result<(), S
         if !outdated.is_empty() {
             diesel::delete(
                 lead_match_keys::table
-                    .filter(lead_match_keys::lead_id.eq_any(outdated.iter().map(|id| id.as_str()))),
+                    .filter(lead_match_keys::lead_id.eq_any(outdated.iter().map(LeadId::as_str))),
             )
             .execute(conn)?;
         }

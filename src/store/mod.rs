@@ -38,7 +38,7 @@ pub mod lead_views;
 pub mod leads;
 pub mod leases;
 pub mod mapping_inbox;
-mod match_aliases;
+pub mod match_aliases;
 pub mod match_keys;
 pub mod match_scan;
 pub mod matching_strategies;

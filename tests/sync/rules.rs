@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use leadgen::domain::access::Role;
 use leadgen::domain::assignment::{AssignmentRule, Condition};
-use leadgen::domain::ids::{RuleId, StrategyId};
+use leadgen::domain::ids::{LeadId, MergeId, RuleId, StrategyId};
+use leadgen::domain::lead::merge::MergeChoices;
 use leadgen::domain::lead::{FieldKey, LeadField};
 use leadgen::domain::matching::MatchingStrategy;
 use leadgen::sandbox::Submission;
 use leadgen::store;
 use leadgen::store::audit::Actor;
+use leadgen::store::lead_merges::NewMerge;
 use leadgen::sync::reset;
 use uuid::Uuid;
 
@@ -397,4 +399,58 @@ async fn a_submission_that_the_database_refuses_is_parked_and_the_batch_goes_on(
         0
     );
     stage.assert_complete();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_answers_with_either_address_of_two_merged_leads_comes_to_the_one_that_stayed() {
+    let stage = Stage::connected(0).await;
+    stage.run().await;
+    let (work, home) = ("zoe@work.example", "zoe@home.example");
+    let answer = |address: &str| somebody(&stage, &[("EMAIL", address), ("FIRST_NAME", "Zoe")]);
+    for address in [work, home] {
+        let outcome = submit(&stage, &answer(address)).await;
+        is(&outcome, "new_lead_created", "no_lead_matched");
+    }
+    {
+        let mut conn = stage.database.conn();
+        let by = a_user().role(Role::Salesperson).insert(&mut conn);
+        let lead = |address: &str| -> (LeadId, i64) {
+            let id = stage
+                .texts(&format!("SELECT id FROM leads WHERE email = '{address}'"))
+                .remove(0);
+            let version = stage.texts(&format!(
+                "SELECT CAST(lock_version AS TEXT) FROM leads WHERE email = '{address}'"
+            ));
+            (id.parse().unwrap(), version[0].parse().unwrap())
+        };
+        let merge = NewMerge {
+            id: MergeId::new(Uuid::now_v7()),
+            survivor: lead(work),
+            merged: lead(home),
+            choices: MergeChoices::new(),
+            user_id: by,
+            change_id: Uuid::now_v7().to_string(),
+            now: stage.clock.now(),
+        };
+        store::lead_merges::create(&mut conn, &merge).unwrap();
+    }
+    // All in one batch: each writes its address over the one before.
+    let responses: Vec<String> = [home, work, home]
+        .into_iter()
+        .map(|address| stage.sandbox.submit(&answer(address)).unwrap())
+        .collect();
+    stage.advance(TimeDelta::minutes(1));
+    stage.run_again().await;
+    for response in &responses {
+        is(
+            &outcome(&stage, response),
+            "updated_existing_lead",
+            "matched",
+        );
+    }
+    // And later.
+    for address in [work, home] {
+        let outcome = submit(&stage, &answer(address)).await;
+        is(&outcome, "updated_existing_lead", "matched");
+    }
 }

@@ -11,7 +11,7 @@ use crate::domain::lead::{FieldChange, FieldKey, Lead};
 use crate::domain::matching::{Candidate, Candidates, MatchInput, MatchingStrategy};
 use crate::store::intake::LeadChange;
 use crate::store::match_keys::{self, LeadKeys};
-use crate::store::{self, AnyConn, StoreError};
+use crate::store::{self, AnyConn, StoreError, match_aliases};
 
 /// The field under which all keys of a strategy stand joined.
 const ALL: &str = "*";
@@ -23,6 +23,8 @@ pub(super) struct WorkingSet {
     by_key: HashMap<(String, String), BTreeSet<LeadId>>,
     /// Keys of the leads that this batch created or rekeyed.
     keys: HashMap<LeadId, LeadKeys>,
+    /// Keys that the leads have from merges: they stay whatever a submission writes.
+    aliases: HashMap<LeadId, LeadKeys>,
     dirty: BTreeSet<LeadId>,
     changes: Vec<LeadChange>,
     /// The person who decided, for the timelines.
@@ -86,6 +88,7 @@ impl WorkingSet {
         for lead in store::lead_rows::load(conn, &wanted)? {
             set.leads.insert(lead.id.clone(), lead);
         }
+        set.aliases = match_aliases::keys_for(conn, &wanted)?;
         Ok(set)
     }
 
@@ -156,7 +159,10 @@ impl WorkingSet {
         };
         let keys = match_keys::keys_of(strategy, &lead.values, country);
         self.unkey(id);
-        for (field, key) in &keys {
+        for (field, key) in keys
+            .iter()
+            .chain(self.aliases.get(id).into_iter().flatten())
+        {
             self.by_key
                 .entry((field.clone(), key.clone()))
                 .or_default()
