@@ -52,6 +52,7 @@ const MENU: &[(&str, &[Line])] = &[
         ("LinkedIn account connections", "/settings/linkedin-account-connections", "connections", P::ManageConnections),
         ("Users and roles",          "/settings/users",                    "users",         P::ManageUsers),
         ("API tokens",               "/settings/api-tokens",               "token",         P::ManageTokens),
+        ("Groups",                   "/settings/groups",                   "users",         P::ManageUsers),
         ("Audit log",                "/settings/audit-log",                "audit",         P::ViewAuditLog),
         ("System",                   "/settings/system",                   "system",        P::ManageIntegration),
     ]),

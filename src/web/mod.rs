@@ -40,6 +40,7 @@ pub mod flash;
 pub mod form;
 mod form_versions;
 mod forms;
+mod groups;
 pub mod guards;
 mod headers;
 mod health;

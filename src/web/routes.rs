@@ -9,8 +9,9 @@ use super::access::{self, Access, Entry, RouteInfo, get, post};
 use super::{
     WebError, account, accounts, api_tokens, assignment_rules, audit_log, campaigns,
     configuration_file, connect, connections, consent, custom_fields, dashboard, events,
-    field_mappings, forms, home, integration_configuration, lead_exports, lead_imports, leads,
-    matching_strategies, pauses, profiles, setup, sign_in, submissions, sync_status, system, users,
+    field_mappings, forms, groups, home, integration_configuration, lead_exports, lead_imports,
+    leads, matching_strategies, pauses, profiles, setup, sign_in, submissions, sync_status, system,
+    users,
 };
 use crate::domain::access::Permission as P;
 
@@ -133,6 +134,21 @@ fn entries() -> Vec<Entry> {
         post("/settings/api-tokens",                Needs(P::ManageTokens), api_tokens::create),
         get ("/settings/api-tokens/{id}",           Needs(P::ManageTokens), api_tokens::show),
         post("/settings/api-tokens/{id}/revocation", Needs(P::ManageTokens), api_tokens::revoke),
+        get ("/settings/groups",                    Needs(P::ManageUsers), groups::index),
+        get ("/settings/groups/new",                Needs(P::ManageUsers), groups::new),
+        post("/settings/groups",                    Needs(P::ManageUsers), groups::create),
+        get ("/settings/groups/{id}",               Needs(P::ManageUsers), groups::show),
+        post("/settings/groups/{id}",               Needs(P::ManageUsers), groups::update),
+        get ("/settings/groups/{id}/deletion",      Needs(P::ManageUsers), groups::deletion),
+        post("/settings/groups/{id}/deletion",      Needs(P::ManageUsers), groups::destroy),
+        get ("/settings/groups/{id}/members.csv",   Needs(P::ManageUsers), groups::export),
+        post("/settings/groups/{id}/members",       Needs(P::ManageUsers), groups::add),
+        post("/settings/groups/{id}/members/{user}/removal", Needs(P::ManageUsers), groups::remove),
+        post("/settings/groups/{id}/additions",     Needs(P::ManageUsers), groups::add_list),
+        get ("/settings/groups/{id}/additions/{addition}", Needs(P::ManageUsers), groups::show_list),
+        post("/settings/groups/{id}/additions/{addition}/application", Needs(P::ManageUsers), groups::apply),
+        post("/settings/group-moves/preview",       Needs(P::ManageUsers), groups::preview_move),
+        post("/settings/group-moves",               Needs(P::ManageUsers), groups::move_users),
         get ("/settings/audit-log",                 Needs(P::ViewAuditLog), audit_log::index),
         get ("/settings/audit-log/export.csv",      Needs(P::ViewAuditLog), audit_log::export),
         get ("/settings/audit-log/verification",    Needs(P::ViewAuditLog), audit_log::verification),

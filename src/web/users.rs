@@ -18,9 +18,10 @@ use crate::domain::access::Role;
 use crate::domain::ids::UserId;
 use crate::domain::password;
 use crate::domain::users::UserRuleError;
+use crate::domain::words::words;
 use crate::store::audit::{self, Actor};
 use crate::store::users::{self, User};
-use crate::store::{StoreError, connections, sessions};
+use crate::store::{StoreError, connections, groups, sessions};
 
 /// A check box for each role that people may hold, and whether it is ticked.
 fn role_boxes(chosen: &[String]) -> Vec<(Role, bool)> {
@@ -46,7 +47,23 @@ struct UsersIndex {
     users: Vec<User>,
     search: String,
     role: Option<Role>,
+    state: Option<UserState>,
     roles: Vec<Role>,
+    groups: Vec<(String, String)>,
+}
+
+impl UsersIndex {
+    fn is_filtered(&self) -> bool {
+        !self.search.is_empty() || self.role.is_some() || self.state.is_some()
+    }
+}
+
+words! {
+    /// Whether somebody may sign in, as the filter asks for it.
+    pub enum UserState {
+        Enabled = "enabled" => "Enabled",
+        Disabled = "disabled" => "Disabled",
+    }
 }
 
 /// The filter of the list.
@@ -54,6 +71,31 @@ struct UsersIndex {
 pub struct UsersQuery {
     q: Option<String>,
     role: Option<Role>,
+    state: Option<UserState>,
+}
+
+impl UsersQuery {
+    /// The filter as another form carries it; what is no filter counts as not given.
+    pub(super) fn of(search: &str, role: &str, state: &str) -> Self {
+        Self {
+            q: Some(search.to_owned()),
+            role: role.parse().ok(),
+            state: state.parse().ok(),
+        }
+    }
+
+    /// Whether somebody passes.
+    pub(super) fn finds(&self, user: &User) -> bool {
+        let wanted = self.q.as_deref().unwrap_or_default().trim().to_lowercase();
+        let is_named = wanted.is_empty()
+            || user.name.to_lowercase().contains(&wanted)
+            || user.email_key.contains(&wanted);
+        is_named
+            && self.role.is_none_or(|role| user.roles.contains(&role))
+            && self
+                .state
+                .is_none_or(|state| user.is_enabled == (state == UserState::Enabled))
+    }
 }
 
 /// GET /settings/users
@@ -61,21 +103,22 @@ pub struct UsersQuery {
 /// # Errors
 /// As the database.
 pub async fn index(portal: Data<Portal>, shell: Shell, Query(query): Query<UsersQuery>) -> Answer {
-    let mut users = portal.store.read(users::list).await?;
-    let search = query.q.unwrap_or_default();
-    let wanted = search.trim().to_lowercase();
-    users.retain(|user| {
-        let is_named = wanted.is_empty()
-            || user.name.to_lowercase().contains(&wanted)
-            || user.email_key.contains(&wanted);
-        is_named && query.role.is_none_or(|role| user.roles.contains(&role))
-    });
+    let (mut users, groups) = portal
+        .store
+        .read(|conn| Ok::<_, StoreError>((users::list(conn)?, groups::list(conn)?)))
+        .await?;
+    users.retain(|user| query.finds(user));
     let page = UsersIndex {
         shell,
         users,
-        search,
+        search: query.q.unwrap_or_default(),
         role: query.role,
+        state: query.state,
         roles: roles_for_people(),
+        groups: groups
+            .into_iter()
+            .map(|row| (row.group.id.into_string(), row.group.name))
+            .collect(),
     };
     page.shell.render(StatusCode::OK, &page)
 }

@@ -57,6 +57,11 @@ const RECORDS: &[(&str, &str)] = &[
         "/sync-status/runs/",
         "SELECT id FROM sync_runs WHERE status <> 'succeeded' LIMIT 1",
     ),
+    ("/settings/groups/", "SELECT id FROM groups LIMIT 1"),
+    (
+        "/settings/groups/{id}/additions/",
+        "SELECT group_id || '/additions/' || id FROM group_additions LIMIT 1",
+    ),
     ("/settings/users/", "SELECT id FROM users LIMIT 1"),
     ("/settings/api-tokens/", "SELECT id FROM api_tokens LIMIT 1"),
     (

@@ -25,6 +25,7 @@ mod dashboard;
 mod dry_run;
 mod events;
 mod field_mappings;
+mod groups;
 mod history;
 mod integration_configuration;
 mod lead_exports;

@@ -3,7 +3,7 @@
 //! Administrators and Salespeople may import (the permission is “work on leads”); only who imported, or an Administrator,
 //! may go on with an import or undo it.
 
-mod csv_file;
+pub(super) mod csv_file;
 mod mapping;
 mod result;
 mod upload;
