@@ -1,8 +1,10 @@
 //! The command line, one file per command. Names are fixed: scripts of others rely on them (product.md §8).
 
 pub mod audit;
+pub mod backup;
 pub mod demo;
 pub mod migrate;
+pub mod restore;
 pub mod sandbox;
 pub mod serve;
 pub mod status;
@@ -15,6 +17,7 @@ use clap::{Parser, Subcommand};
 use crate::app::{App, AppOptions, StartError};
 use crate::settings::{Settings, SettingsError};
 use crate::store::StoreError;
+use crate::store::backup::BackupError;
 
 /// Turns LinkedIn Lead Gen Form submissions into leads.
 #[derive(Debug, Parser)]
@@ -46,6 +49,19 @@ pub enum Command {
     User(user::Arguments),
     /// Verify the audit log, or prune its oldest entries.
     Audit(audit::Arguments),
+    /// Write a consistent copy of the SQLite database to a file, also while the portal works.
+    Backup(backup::Arguments),
+    /// Put a backup in the place of the SQLite database; every program on it must be stopped.
+    Restore(restore::Arguments),
+}
+
+/// What the caller can mend is told apart from what was tried and failed.
+fn backup_failed(error: BackupError) -> CommandError {
+    match error {
+        BackupError::Store(error) => CommandError::Store(error),
+        BackupError::Exists(_) | BackupError::Postgres(_) => CommandError::Usage(error.to_string()),
+        _ => CommandError::Failed(error.to_string()),
+    }
 }
 
 /// Why a command did not succeed.
@@ -94,6 +110,8 @@ pub async fn run(command: Command) -> Result<(), CommandError> {
         Command::Status(arguments) => status::run(arguments).await,
         Command::User(arguments) => user::run(arguments).await,
         Command::Audit(arguments) => audit::run(arguments).await,
+        Command::Backup(arguments) => backup::run(arguments).await,
+        Command::Restore(arguments) => restore::run(arguments).await,
     }
 }
 

@@ -1,6 +1,9 @@
 //! Brings the database to the schema this build expects; safe to run from several replicas at once.
 
+use std::collections::BTreeSet;
+
 use diesel::connection::SimpleConnection as _;
+use diesel::migration::MigrationSource;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::{AnyConn, StoreError};
@@ -75,6 +78,23 @@ pub(super) fn has_pending(conn: &mut AnyConn) -> Result<bool, StoreError> {
         AnyConn::Sqlite(c) => c.has_pending_migration(MIGRATIONS),
     };
     pending.map_err(|error| StoreError::Migration(error.to_string()))
+}
+
+/// Migrations that have run and that this build does not know: a newer version made the database.
+pub(super) fn unknown(conn: &mut AnyConn) -> Result<Vec<String>, StoreError> {
+    let failed =
+        |error: Box<dyn std::error::Error + Send + Sync>| StoreError::Migration(error.to_string());
+    let known: BTreeSet<String> =
+        MigrationSource::<diesel::sqlite::Sqlite>::migrations(&MIGRATIONS)
+            .map_err(failed)?
+            .iter()
+            .map(|migration| migration.name().version().to_string())
+            .collect();
+    Ok(names(conn)?
+        .0
+        .into_iter()
+        .filter(|version| !known.contains(version))
+        .collect())
 }
 
 /// Names of the migrations that have run and of those still to run, each the oldest first.

@@ -7,6 +7,7 @@ pub mod api_tokens;
 pub mod app_credential_checks;
 pub mod assignment_rules;
 pub mod audit;
+pub mod backup;
 pub mod campaigns;
 pub mod claimed;
 pub mod columns;

@@ -12,6 +12,7 @@ mod support;
 
 mod arguments;
 mod audit;
+mod backup;
 mod environment;
 mod logs;
 mod people;
