@@ -163,6 +163,13 @@ async fn full_installation() -> Installation {
         "INSERT INTO lead_views (id, user_id, name, name_key, query, is_shared, created_at, updated_at, lock_version) \
          SELECT '018f2a3c-0000-7000-8000-0000000000a2', id, '{text}', 'view', 'status=new', TRUE, {day} FROM users WHERE email = '{ADMINISTRATOR}'"
     ));
+    let group = "018f2a3c-0000-7000-8000-0000000000a3";
+    installation.database.execute(&format!(
+        "INSERT INTO groups (id, name, name_key, created_at, updated_at, lock_version) VALUES ('{group}', '{text}', 'group', {day})"
+    ));
+    installation.database.execute(&format!(
+        "INSERT INTO group_members (group_id, user_id, added_at) SELECT '{group}', id, '2026-03-01 10:00:00' FROM users WHERE email = '{ADMINISTRATOR}'"
+    ));
     installation.serve(false);
     let visitor = sign_in(&installation).await;
     let page = visitor.get("/leads/imports/new").await.expect(200);
