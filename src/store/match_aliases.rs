@@ -40,7 +40,7 @@ pub fn keys_for(
     keys_of(conn, &strategy, country.as_deref(), merged)
 }
 
-/// Makes the aliases of these leads anew, after their own keys or their merges changed.
+/// Writes the aliases of these leads, whose rows were all deleted because their own keys changed.
 ///
 /// # Errors
 /// As any query.
@@ -143,12 +143,11 @@ fn keys_of(
     Ok(found)
 }
 
-/// Writes the aliases of these leads in place of the ones they had; a key that a lead has by itself is none.
+/// Writes the aliases of these leads, which have none now; a key that a lead has by itself is none.
 fn write(conn: &mut AnyConn, keys: HashMap<LeadId, LeadKeys>) -> Result<(), StoreError> {
     use lead_match_keys as k;
     let mut aliases = Vec::new();
     for (survivor, keys) in keys {
-        forget(conn, &survivor)?;
         let own: HashSet<(String, String)> = k::table
             .filter(k::lead_id.eq(survivor.as_str()))
             .select((k::field, k::match_key))
@@ -161,21 +160,16 @@ fn write(conn: &mut AnyConn, keys: HashMap<LeadId, LeadKeys>) -> Result<(), Stor
     match_keys::insert_aliases(conn, aliases)
 }
 
-fn forget(conn: &mut AnyConn, survivor: &LeadId) -> Result<(), StoreError> {
+/// Makes the aliases of one lead anew after a merge or its undoing.
+///
+/// # Errors
+/// As any query.
+pub(super) fn settle(conn: &mut AnyConn, survivor: &LeadId) -> Result<(), StoreError> {
     diesel::delete(
         lead_match_keys::table
             .filter(lead_match_keys::lead_id.eq(survivor.as_str()))
             .filter(lead_match_keys::is_alias.eq(true)),
     )
     .execute(conn)?;
-    Ok(())
-}
-
-/// Makes the aliases of one lead anew after a merge or its undoing.
-///
-/// # Errors
-/// As any query.
-pub(super) fn settle(conn: &mut AnyConn, survivor: &LeadId) -> Result<(), StoreError> {
-    forget(conn, survivor)?;
     renew(conn, std::slice::from_ref(survivor))
 }

@@ -214,6 +214,19 @@ fn the_next_submission_of_a_merged_lead_finds_the_one_that_stayed_whatever_happe
     let strategy = matching_strategies::active(conn).unwrap();
     match_keys::rebuild(conn, &strategy, None).unwrap();
     assert_eq!(found_by_email(conn, theirs), two.survivor);
+    // Another strategy is activated, and the first one again.
+    let by_name = MatchingStrategy {
+        id: new(),
+        name: "First name".to_owned(),
+        fields: vec![FieldKey::Standard(LeadField::FirstName)],
+        is_active: false,
+    };
+    matching_strategies::insert(conn, &by_name, day()).unwrap();
+    matching_strategies::activate(conn, &by_name.id, day()).unwrap();
+    let found = match_keys::full(conn, &["adeline".to_owned()]).unwrap();
+    assert_eq!(found, [("adeline".to_owned(), two.survivor.clone())]);
+    matching_strategies::activate(conn, &strategy.id, day()).unwrap();
+    assert_eq!(found_by_email(conn, theirs), two.survivor);
     // The lead takes the address of the merged one over, and gives it up again.
     for email in [theirs, "other@acme.example"] {
         let version = leads::get(conn, &two.survivor).unwrap().lock_version;
