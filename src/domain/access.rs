@@ -54,12 +54,8 @@ impl TokenRole {
     #[must_use]
     pub const fn explain(self) -> &'static str {
         match self {
-            Self::ReadOnly => {
-                "Reads leads, submissions, accounts, forms, the sync status, mappings and strategies; changes nothing."
-            }
-            Self::S2sInbound => {
-                "Reads the same, sets status and owner of leads, tries submissions again, hands in submissions and starts syncs."
-            }
+            Self::ReadOnly => "Reads leads; changes nothing.",
+            Self::S2sInbound => "Reads leads, and sets their status and owner.",
         }
     }
 

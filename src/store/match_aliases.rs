@@ -14,6 +14,7 @@ use super::{
 use crate::domain::ids::LeadId;
 use crate::domain::lead::Lead;
 use crate::domain::matching::MatchingStrategy;
+use crate::insert_rows;
 
 /// Leads per statement.
 const CHUNK: usize = 1_000;
@@ -157,7 +158,7 @@ fn write(conn: &mut AnyConn, keys: HashMap<LeadId, LeadKeys>) -> Result<(), Stor
         let missing = keys.into_iter().filter(|key| !own.contains(key));
         aliases.extend(missing.map(|(field, key)| (field, key, survivor.clone())));
     }
-    match_keys::insert_aliases(conn, aliases)
+    insert(conn, aliases)
 }
 
 /// Makes the aliases of one lead anew after a merge or its undoing.
@@ -172,4 +173,31 @@ pub(super) fn settle(conn: &mut AnyConn, survivor: &LeadId) -> Result<(), StoreE
     )
     .execute(conn)?;
     renew(conn, std::slice::from_ref(survivor))
+}
+
+/// Inserts aliases (field, key, lead); none of them is there yet.
+fn insert(conn: &mut AnyConn, aliases: Vec<(String, String, LeadId)>) -> Result<(), StoreError> {
+    let rows: Vec<NewAlias> = aliases
+        .into_iter()
+        .map(|(field, match_key, lead)| NewAlias {
+            field,
+            match_key,
+            lead_id: lead.into_string(),
+            is_alias: true,
+        })
+        .collect();
+    insert_rows!(conn, &rows, |block| diesel::insert_into(
+        lead_match_keys::table
+    )
+    .values(block));
+    Ok(())
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = lead_match_keys, treat_none_as_default_value = false)]
+struct NewAlias {
+    field: String,
+    match_key: String,
+    lead_id: String,
+    is_alias: bool,
 }

@@ -1,7 +1,7 @@
 //! LinkedIn account connections over HTTP: the setting with its consequences, a person's consent, and what withdrawing does.
 
 use leadgen::domain::access::Role;
-use leadgen::sandbox::{self, Decision, SandboxHandle, SandboxOptions};
+use leadgen::sandbox::{self, Decision, SandboxHandle};
 
 use leadgen::domain::groups::GroupName;
 use leadgen::domain::ids::{GroupId, UserId};
@@ -15,19 +15,7 @@ const PATH: &str = "/settings/linkedin-account-connections";
 
 /// A portal as a fresh installation leaves it: nobody has consented, and the setting is what it began with.
 async fn fresh(setting: &str) -> (TestPortal, SandboxHandle) {
-    let sandbox = sandbox::start(SandboxOptions {
-        bind: "127.0.0.1:0".parse().unwrap(),
-        leads: 5,
-        ..SandboxOptions::default()
-    })
-    .unwrap();
-    let portal = TestPortal::start_with(&[
-        ("LEADGEN_LINKEDIN_OAUTH_URL", &sandbox.oauth_url()),
-        ("LEADGEN_LINKEDIN_API_URL", &sandbox.api_url()),
-        ("LEADGEN_LINKEDIN_CLIENT_ID", sandbox::CLIENT_ID),
-        ("LEADGEN_LINKEDIN_CLIENT_SECRET", sandbox::CLIENT_SECRET),
-    ])
-    .await;
+    let (portal, sandbox) = TestPortal::with_sandbox(&[]).await;
     set(&portal, setting);
     (portal, sandbox)
 }
@@ -52,6 +40,23 @@ async fn make_profile(browser: &Browserlike) -> Page {
         .expect(200)
 }
 
+/// Consents on this page and allows at LinkedIn; answers where LinkedIn sends back to.
+async fn consent_and_allow(browser: &Browserlike, page: &Page, sandbox: &SandboxHandle) -> String {
+    let answer = browser
+        .submit(page, "I consent, continue to LinkedIn", &[])
+        .await
+        .expect(303);
+    let member = sandbox.members().into_iter().next().unwrap();
+    sandbox::visit(
+        answer.location().unwrap(),
+        member.email,
+        member.password,
+        Decision::Allow,
+    )
+    .await
+    .unwrap()
+}
+
 /// Consents on the page before LinkedIn, allows there, confirms here.
 async fn connect(browser: &Browserlike, page: &Page, sandbox: &SandboxHandle) -> Page {
     let page = browser
@@ -60,19 +65,7 @@ async fn connect(browser: &Browserlike, page: &Page, sandbox: &SandboxHandle) ->
         .expect(200)
         .expect_text("What is read from LinkedIn")
         .expect_text("What is not touched");
-    let answer = browser
-        .submit(&page, "I consent, continue to LinkedIn", &[])
-        .await
-        .expect(303);
-    let member = sandbox.members().into_iter().next().unwrap();
-    let back = sandbox::visit(
-        answer.location().unwrap(),
-        member.email,
-        member.password,
-        Decision::Allow,
-    )
-    .await
-    .unwrap();
+    let back = consent_and_allow(browser, &page, sandbox).await;
     let page = browser.visit(&back).await.expect(200);
     browser
         .submit_and_follow(&page, "Yes, confirm", &[])
@@ -278,19 +271,7 @@ async fn a_consent_withdrawn_on_the_way_to_linkedin_ends_the_way_back() {
     let browser = salesperson(&portal).await;
     let page = make_profile(&browser).await;
     let page = browser.submit_and_follow(&page, "Authorize", &[]).await;
-    let answer = browser
-        .submit(&page, "I consent, continue to LinkedIn", &[])
-        .await
-        .expect(303);
-    let member = sandbox.members().into_iter().next().unwrap();
-    let back = sandbox::visit(
-        answer.location().unwrap(),
-        member.email,
-        member.password,
-        Decision::Allow,
-    )
-    .await
-    .unwrap();
+    let back = consent_and_allow(&browser, &page, &sandbox).await;
     set(&portal, "no");
     browser
         .visit(&back)

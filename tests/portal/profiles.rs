@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use leadgen::domain::access::Role;
-use leadgen::sandbox::{self, Decision, SandboxHandle, SandboxOptions};
+use leadgen::sandbox::{self, Decision, SandboxHandle};
 use leadgen::store::seed;
 use uuid::Uuid;
 
@@ -16,20 +16,7 @@ const NEW: &str = "/linkedin-user-profiles/new";
 
 /// A portal whose LinkedIn is a sandbox of its own.
 async fn with_sandbox(scopes: &str) -> (TestPortal, SandboxHandle) {
-    let sandbox = sandbox::start(SandboxOptions {
-        bind: "127.0.0.1:0".parse().unwrap(),
-        leads: 5,
-        ..SandboxOptions::default()
-    })
-    .unwrap();
-    let portal = TestPortal::start_with(&[
-        ("LEADGEN_LINKEDIN_OAUTH_URL", &sandbox.oauth_url()),
-        ("LEADGEN_LINKEDIN_API_URL", &sandbox.api_url()),
-        ("LEADGEN_LINKEDIN_CLIENT_ID", sandbox::CLIENT_ID),
-        ("LEADGEN_LINKEDIN_CLIENT_SECRET", sandbox::CLIENT_SECRET),
-        ("LEADGEN_LINKEDIN_SCOPES", scopes),
-    ])
-    .await;
+    let (portal, sandbox) = TestPortal::with_sandbox(&[("LEADGEN_LINKEDIN_SCOPES", scopes)]).await;
     seed::run(&mut portal.database.conn(), a_moment(), Uuid::now_v7).unwrap();
     (portal, sandbox)
 }

@@ -7,6 +7,7 @@ use leadgen::auth::passwords;
 use leadgen::clock::Clock;
 use leadgen::domain::access::Role;
 use leadgen::domain::ids::UserId;
+use leadgen::sandbox::{self, SandboxHandle, SandboxOptions};
 use leadgen::settings::Settings;
 use leadgen::store::{Store, seed};
 use leadgen::web::{ServeOptions, serve};
@@ -34,6 +35,25 @@ pub struct TestPortal {
 impl TestPortal {
     pub async fn start() -> Self {
         Self::start_with(&[]).await
+    }
+
+    /// Beside a sandbox of its own, with these settings as well.
+    pub async fn with_sandbox(settings: &[(&str, &str)]) -> (Self, SandboxHandle) {
+        let sandbox = sandbox::start(SandboxOptions {
+            bind: "127.0.0.1:0".parse().unwrap(),
+            leads: 5,
+            ..SandboxOptions::default()
+        })
+        .unwrap();
+        let (oauth, api) = (sandbox.oauth_url(), sandbox.api_url());
+        let mut all = vec![
+            ("LEADGEN_LINKEDIN_OAUTH_URL", oauth.as_str()),
+            ("LEADGEN_LINKEDIN_API_URL", api.as_str()),
+            ("LEADGEN_LINKEDIN_CLIENT_ID", sandbox::CLIENT_ID),
+            ("LEADGEN_LINKEDIN_CLIENT_SECRET", sandbox::CLIENT_SECRET),
+        ];
+        all.extend_from_slice(settings);
+        (Self::start_with(&all).await, sandbox)
     }
 
     /// With other settings than the defaults.

@@ -29,8 +29,9 @@ async fn withdraw(stage: &Stage) {
 /// A run at work whose requests for responses are slow.
 async fn run_at_work(stage: &Stage) -> tokio::task::JoinHandle<Step> {
     // The profile first, so that only accounts are left.
-    let scheduler = stage.app.scheduler();
-    scheduler
+    stage
+        .app
+        .scheduler()
         .run_due_once(&ClaimFilter::default())
         .await
         .unwrap();
@@ -40,18 +41,7 @@ async fn run_at_work(stage: &Stage) -> tokio::task::JoinHandle<Step> {
             .on("/rest/leadFormResponses")
             .seconds(1),
     );
-    let run = tokio::spawn(async move {
-        scheduler
-            .run_due_once(&ClaimFilter::default())
-            .await
-            .unwrap()
-    });
-    eventually("responses are asked for", Duration::from_secs(15), || {
-        let asked = stage.asked("leadFormResponses") > 0;
-        async move { asked }
-    })
-    .await;
-    run
+    stage.step_that_asks().await
 }
 
 #[tokio::test(flavor = "multi_thread")]

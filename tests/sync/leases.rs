@@ -36,19 +36,7 @@ async fn slow_run(stage: &Stage) -> tokio::task::JoinHandle<Step> {
             .seconds(1)
             .times(1),
     );
-    let scheduler = stage.app.scheduler();
-    let run = tokio::spawn(async move {
-        scheduler
-            .run_due_once(&ClaimFilter::default())
-            .await
-            .unwrap()
-    });
-    eventually("responses are asked for", Duration::from_secs(10), || {
-        let asked = stage.asked("leadFormResponses") > 0;
-        async move { asked }
-    })
-    .await;
-    run
+    stage.step_that_asks().await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -21,7 +21,7 @@ use leadgen::sync::connect::{CallbackQuery, ConnectError};
 use leadgen::sync::scheduler::Step;
 use uuid::Uuid;
 
-use crate::support::{SECRET_KEY, TestDatabase, a_user};
+use crate::support::{SECRET_KEY, TestDatabase, a_user, eventually};
 
 /// The session in which the salesperson connects.
 pub const SESSION: &str = "the session";
@@ -190,6 +190,23 @@ impl Stage {
     pub async fn run_again(&self) -> Vec<Step> {
         self.make_due();
         self.run().await
+    }
+
+    /// Begins one step and waits until it asks LinkedIn for responses, which a fault makes slow.
+    pub async fn step_that_asks(&self) -> tokio::task::JoinHandle<Step> {
+        let scheduler = self.app.scheduler();
+        let step = tokio::spawn(async move {
+            scheduler
+                .run_due_once(&ClaimFilter::default())
+                .await
+                .unwrap()
+        });
+        eventually("responses are asked for", Duration::from_secs(15), || {
+            let asked = self.asked("leadFormResponses") > 0;
+            async move { asked }
+        })
+        .await;
+        step
     }
 
     pub fn advance(&self, by: chrono::TimeDelta) {
