@@ -1,7 +1,5 @@
 //! Consent withdrawn while the sync is at work: the run stops, no request follows with the old token, and LinkedIn is told.
 
-use std::time::Duration;
-
 use chrono::TimeDelta;
 use leadgen::domain::connections::Setting;
 use leadgen::domain::sync::RunStatus;
@@ -14,7 +12,6 @@ use leadgen::sync::revocations;
 use leadgen::sync::scheduler::Step;
 
 use crate::stage::Stage;
-use crate::support::eventually;
 
 async fn withdraw(stage: &Stage) {
     let (user, now) = (stage.seller.clone(), stage.clock.now());
