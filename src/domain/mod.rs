@@ -16,6 +16,7 @@
 //! | [`lead`] | the fields of a lead, and how a submission is written onto it |
 //! | [`lead_import`] | what the columns of a file fill, and how its rows are written onto leads and taken back |
 //! | [`report`] | what the dashboard compares: periods, bars, changes, waiting times |
+//! | [`notification`] | what LinkedIn tells by itself |
 //! | [`sync`] | runs, failures, retries, time windows, pages |
 
 pub mod access;
@@ -36,6 +37,7 @@ pub mod lead_import;
 pub mod linkedin_version;
 pub mod matching;
 pub mod normalise;
+pub mod notification;
 pub mod password;
 pub mod preferences;
 pub mod profile;

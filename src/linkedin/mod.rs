@@ -12,6 +12,7 @@ pub mod oauth;
 mod oauth_answers;
 pub mod page;
 pub mod urn;
+pub mod webhook;
 pub mod wire;
 
 use std::fmt;

@@ -111,6 +111,12 @@ impl LinkedInClient {
 }
 
 impl LinkedInOAuth {
+    /// The key under which LinkedIn signs what it sends to the webhook.
+    #[must_use]
+    pub fn webhook_key(&self) -> &SecretString {
+        &self.credentials.client_secret
+    }
+
     /// Where to send the member's browser. `state` is for the caller to make, keep and compare.
     ///
     /// # Errors

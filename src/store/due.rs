@@ -116,3 +116,35 @@ pub fn make_accounts(conn: &mut AnyConn, accounts: &[AccountId]) -> Result<(), S
     .execute(conn)?;
     Ok(())
 }
+
+/// Makes an account due now because LinkedIn announced a lead of it. Many announcements at once are one: an account that
+/// is due already is not written to, one that is being read is read once more afterwards, and one whose last run failed
+/// keeps its distance, because the next run finds the lead by itself.
+///
+/// # Errors
+/// As any query.
+pub fn announce(conn: &mut AnyConn, account: &AccountId) -> Result<(), StoreError> {
+    use linkedin_accounts as a;
+    let now = database_now(conn)?.naive_utc();
+    let waits: i64 = a::table
+        .filter(a::id.eq(account.as_str()))
+        .filter(a::is_sync_enabled.eq(true))
+        .filter(a::failure_streak.eq(0))
+        .filter(a::notified_at.is_null())
+        .count()
+        .get_result(conn)?;
+    if waits == 0 {
+        return Ok(());
+    }
+    diesel::update(a::table.filter(a::id.eq(account.as_str())))
+        .set(a::notified_at.eq(now))
+        .execute(conn)?;
+    diesel::update(
+        a::table
+            .filter(a::id.eq(account.as_str()))
+            .filter(a::next_sync_at.gt(now)),
+    )
+    .set(a::next_sync_at.eq(now))
+    .execute(conn)?;
+    Ok(())
+}

@@ -48,6 +48,9 @@ pub struct ClaimFilter {
     pub profile: Option<ProfileId>,
 }
 
+/// Between two pulls of an account while LinkedIn announces one lead after the other.
+const NOTIFIED_PAUSE: Duration = Duration::from_secs(2);
+
 fn lease_end(now: DateTime<Utc>, length: Duration) -> NaiveDateTime {
     (now + TimeDelta::from_std(length).unwrap_or(TimeDelta::MAX)).naive_utc()
 }
@@ -174,6 +177,7 @@ pub fn claim_account(
             a::lease_term.eq(term + 1),
             a::lease_expires_at.eq(lease_end(now, length)),
             a::requested_trigger.eq(None::<String>),
+            a::notified_at.eq(None::<NaiveDateTime>),
         ))
         .execute(conn)?;
         if won == 1 {
@@ -377,6 +381,10 @@ pub fn release(conn: &mut AnyConn, lease: &Lease, end: &RunEnd) -> Result<(), St
             } else {
                 diesel::update(row())
                     .set(a::failure_streak.eq(0))
+                    .execute(conn)?;
+                // Leads that LinkedIn announced while the run was busy are read by one more, however many there are.
+                diesel::update(row().filter(a::notified_at.is_not_null()))
+                    .set(a::next_sync_at.eq(lease_end(now, NOTIFIED_PAUSE)))
                     .execute(conn)?;
             }
             if let Some(at) = succeeded_at {

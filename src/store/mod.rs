@@ -34,6 +34,7 @@ pub mod lead_imports;
 pub mod lead_lists;
 pub mod lead_merges;
 pub mod lead_notes;
+pub mod lead_notifications;
 pub mod lead_rows;
 pub mod lead_views;
 pub mod leads;

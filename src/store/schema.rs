@@ -231,6 +231,7 @@ diesel::table! {
         created_at -> Timestamp,
         updated_at -> Timestamp,
         lock_version -> BigInt,
+        notified_at -> Nullable<Timestamp>,
     }
 }
 
@@ -548,6 +549,18 @@ diesel::table! {
         changes -> Nullable<Text>,
         undo_outcome -> Nullable<Text>,
         undo_reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    lead_notifications (id) {
+        id -> Text,
+        response_id -> Text,
+        action -> Text,
+        occurred_at -> Timestamp,
+        account_id -> Nullable<Text>,
+        received_at -> Timestamp,
+        handled_at -> Nullable<Timestamp>,
     }
 }
 
@@ -879,6 +892,7 @@ diesel::joinable!(submission_acts -> form_submissions (submission_id));
 diesel::joinable!(lead_changes -> leads (lead_id));
 diesel::joinable!(lead_imports -> users (user_id));
 diesel::joinable!(lead_import_rows -> lead_imports (import_id));
+diesel::joinable!(lead_notifications -> linkedin_accounts (account_id));
 diesel::joinable!(account_streams -> linkedin_accounts (account_id));
 diesel::joinable!(sync_runs -> linkedin_user_profiles (profile_id));
 diesel::joinable!(sync_runs -> linkedin_accounts (account_id));
@@ -944,6 +958,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     lead_changes,
     lead_imports,
     lead_import_rows,
+    lead_notifications,
     account_streams,
     endpoint_blocks,
     sync_runs,

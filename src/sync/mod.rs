@@ -5,7 +5,7 @@
 //! moves when LinkedIn's shapes change); [`process`] maps, matches and saves a batch in one transaction with its cursor.
 //! [`authorized`] calls LinkedIn with a profile's token and knows what a 401 or a daily limit means; [`connect`] is the
 //! connect flow that the pages use; [`app_check`] asks whether LinkedIn knows the portal; [`call_counts`] counts; [`reset`] starts
-//! everything over; [`revocations`] tells LinkedIn about tokens that nobody uses any more; [`preview`] tells what a change of the rules would do; [`lead_imports`] works on imports of leads; [`acts`]
+//! everything over; [`revocations`] tells LinkedIn about tokens that nobody uses any more; [`notifications`] takes what LinkedIn tells by itself; [`preview`] tells what a change of the rules would do; [`lead_imports`] works on imports of leads; [`acts`]
 //! carries out what people decide about submissions.
 
 pub mod acts;
@@ -18,6 +18,7 @@ pub mod discover;
 mod error;
 pub mod intake;
 pub mod lead_imports;
+pub mod notifications;
 pub mod preview;
 pub mod process;
 pub mod pull;

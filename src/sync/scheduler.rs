@@ -42,7 +42,7 @@ pub struct Scheduler {
 
 /// How long the loop sleeps when nothing is due; a "sync now" in this process wakes it at once.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Days for which the counts of requests are kept.
+/// Days for which the counts of requests and announced leads are kept.
 const KEEP_CALLS_DAYS: i64 = 35;
 /// A run that outlives its budget by this is given up: its lease runs out and another one takes over.
 const OVERTIME: Duration = Duration::from_secs(300);
@@ -121,7 +121,8 @@ impl Scheduler {
         if counted.is_empty() && !with_cleaning {
             return;
         }
-        let oldest = self.ctx.clock.now().date_naive() - chrono::TimeDelta::days(KEEP_CALLS_DAYS);
+        let keep_from = self.ctx.clock.now() - chrono::TimeDelta::days(KEEP_CALLS_DAYS);
+        let oldest = keep_from.date_naive();
         let new = counted.clone();
         let stored = self
             .ctx
@@ -130,6 +131,7 @@ impl Scheduler {
                 store::api_calls::add(conn, &new)?;
                 if with_cleaning {
                     store::api_calls::delete_before(conn, oldest)?;
+                    store::lead_notifications::delete_created_before(conn, keep_from)?;
                 }
                 Ok::<_, StoreError>(())
             })

@@ -18,6 +18,8 @@ use crate::domain::access::Permission;
 pub enum Access {
     /// Strangers, too.
     Public,
+    /// Machines whose message is signed: no session, no form token, never a redirect. The handler checks the signature.
+    Signed,
     /// Everybody who is signed in, with whatever role or none.
     SignedIn,
     /// Those whose roles allow it.
@@ -166,7 +168,7 @@ async fn admit(
         let extensions = request.extensions();
         let user = extensions.get::<CurrentUser>();
         match (line.access, user) {
-            (Access::Public, _) => None,
+            (Access::Public | Access::Signed, _) => None,
             (Access::SignedIn | Access::Needs(_), None) => Some(None),
             (Access::SignedIn | Access::Needs(_), Some(_)) if is_blocked(line, &request) => {
                 Some(Some(WebError::HiddenByDeployment))
@@ -182,7 +184,7 @@ async fn admit(
             return Ok(request.into_response(answer));
         }
         Some(Some(error)) => request.error_response(error),
-        None if method.is_safe() => next.call(request).await?,
+        None if method.is_safe() || line.access == Access::Signed => next.call(request).await?,
         None => match check_form(&mut request, matches!(line.access, Access::Needs(_))).await {
             Ok(()) => next.call(request).await?,
             Err(error) => request.error_response(error),

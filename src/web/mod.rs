@@ -70,6 +70,7 @@ mod tone;
 pub mod upload;
 mod users;
 pub mod visitor;
+pub mod webhooks;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -79,7 +80,7 @@ use actix_session::SessionMiddleware;
 use actix_session::config::{CookieContentSecurity, PersistentSession};
 use actix_web::cookie::SameSite;
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, HttpServer, guard, web};
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use tokio::sync::Notify;
@@ -126,6 +127,8 @@ pub struct Portal {
     pub signer: Signer,
     /// How far each API token has used up what it may ask.
     pub api_flows: api::Flows,
+    /// How far LinkedIn has used up what its webhook may take.
+    pub webhook_flows: webhooks::Flows,
     /// The browsers that watch live pages.
     pub events: events::Events,
     /// Held by whoever brings what reports count up to date.
@@ -154,6 +157,7 @@ impl Portal {
             connector,
             wake,
             api_flows: api::Flows::default(),
+            webhook_flows: webhooks::Flows::default(),
             passwords: Passwords::new()?,
             signer: Signer::new(secret),
             report_turn: Arc::default(),
@@ -210,6 +214,15 @@ pub fn serve(
             .configure(health::routes)
             .configure(static_files::routes)
             .configure(api::configure)
+            .service(
+                // Beside the pages: nobody's session is looked for.
+                web::scope("")
+                    .guard(guard::fn_guard(|context| {
+                        routes::is_signed(context.head().uri.path())
+                    }))
+                    .wrap(from_fn(guards::host))
+                    .configure(routes::register_signed),
+            )
             .service(
                 web::scope("")
                     .wrap(from_fn(visitor::recognise))

@@ -11,11 +11,11 @@ use super::{
     configuration_file, connect, connections, consent, custom_fields, dashboard, events,
     field_mappings, forms, groups, home, integration_configuration, lead_exports, lead_imports,
     leads, matching_strategies, pauses, profiles, setup, sign_in, submissions, sync_status, system,
-    users,
+    users, webhooks,
 };
 use crate::domain::access::Permission as P;
 
-use Access::{Needs, Public, SignedIn};
+use Access::{Needs, Public, Signed, SignedIn};
 
 #[rustfmt::skip]
 fn entries() -> Vec<Entry> {
@@ -24,6 +24,9 @@ fn entries() -> Vec<Entry> {
         get ("/sign-in",                            Public,                sign_in::new),
         post("/sign-in",                            Public,                sign_in::create),
         post("/sign-out",                           SignedIn,              sign_in::destroy),
+
+        get ("/webhooks/linkedin",                  Signed,                webhooks::challenge),
+        post("/webhooks/linkedin",                  Signed,                webhooks::receive),
 
         get ("/account",                            SignedIn,              account::show),
         post("/account",                            SignedIn,              account::update),
@@ -218,9 +221,32 @@ pub(super) fn paths() -> &'static BTreeSet<&'static str> {
     PATHS.get_or_init(|| table().into_iter().map(|line| line.path).collect())
 }
 
-/// Registers the table.
+fn is_page(entry: &Entry) -> bool {
+    entry.info.access != Signed
+}
+
+/// Registers the pages.
 pub fn register(config: &mut web::ServiceConfig) {
-    access::register(config, entries());
+    access::register(config, entries().into_iter().filter(is_page).collect());
+}
+
+/// Registers what is believed for its signature, without sessions around it.
+pub fn register_signed(config: &mut web::ServiceConfig) {
+    let entries = entries().into_iter().filter(|entry| !is_page(entry));
+    access::register(config, entries.collect());
+}
+
+/// Whether this path takes what is signed.
+pub fn is_signed(path: &str) -> bool {
+    static PATHS: OnceLock<Vec<&'static str>> = OnceLock::new();
+    let signed = PATHS.get_or_init(|| {
+        let lines = table().into_iter();
+        lines
+            .filter(|line| line.access == Signed)
+            .map(|line| line.path)
+            .collect()
+    });
+    signed.contains(&path)
 }
 
 /// What is not in the table.

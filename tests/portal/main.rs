@@ -50,3 +50,4 @@ mod submission_acts;
 mod submissions;
 mod sync_status;
 mod users;
+mod webhooks;

@@ -1,0 +1,2 @@
+ALTER TABLE linkedin_accounts DROP COLUMN notified_at;
+DROP TABLE lead_notifications;
