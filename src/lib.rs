@@ -2,12 +2,14 @@
 //!
 //! The rooms, and who may use whom (`tests/architecture.rs` keeps it so):
 //! `main → commands → app → web → auth → store → domain`; `sync → store, domain, linkedin`;
-//! `web → sync` only to request work and for the connect flow; `sandbox → linkedin::wire`. `domain` uses nothing of ours.
+//! `web → sync` only to request work and for the connect flow; `sandbox → linkedin::wire`. `domain` uses nothing of ours, and
+//! `destination_address` (what the portal may send to) is a leaf that whoever sends outward uses.
 
 pub mod app;
 pub mod auth;
 pub mod clock;
 pub mod commands;
+pub mod destination_address;
 pub mod domain;
 pub mod linkedin;
 pub mod sandbox;

@@ -12,8 +12,10 @@ use crate::domain::connections::Deployment;
 use crate::store::DatabaseUrl;
 
 mod deployment;
+mod destinations;
 mod shown;
 
+pub use destinations::DestinationSettings;
 pub use shown::{SettingSource, ShownSetting};
 
 /// Everything `serve` and `worker` need to know. Secrets print as `[REDACTED]`.
@@ -31,6 +33,8 @@ pub struct Settings {
     pub sync_interval: Duration,
     /// What whoever runs the portal decided about LinkedIn.
     pub deployment: Deployment,
+    /// How destinations are reached.
+    pub destinations: DestinationSettings,
     /// Every value with where it comes from, without secrets.
     pub shown: Vec<ShownSetting>,
 }
@@ -103,6 +107,8 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("LEADGEN_POLICY_FILE", ""),
     ("LEADGEN_ORGANIZATION_CLOUD", "public"),
     ("LEADGEN_ORGANIZATION_COUNTRY", ""),
+    ("LEADGEN_ALLOW_PRIVATE_DESTINATIONS", "false"),
+    ("LEADGEN_DESTINATION_CA_FILE", ""),
     ("LEADGEN_LOG", "info"),
 ];
 
@@ -369,6 +375,7 @@ impl Settings {
             );
         }
         let deployment = deployment::read(&mut reader);
+        let destinations = destinations::read(&mut reader);
         if !reader.problems.is_empty() {
             return Err(SettingsError(reader.problems));
         }
@@ -391,6 +398,7 @@ impl Settings {
             },
             sync_interval,
             deployment,
+            destinations,
             shown: shown::shown(environment),
         })
     }

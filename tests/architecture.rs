@@ -15,7 +15,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("domain", &[]),
     ("linkedin", &[]),
-    ("dataverse", &[]),
+    ("destination_address", &[]),
+    ("dataverse", &["destination_address"]),
     ("store", &["domain", "clock"]),
     // The fault matrix and the tests speak the wire; the sandbox knows nothing of what we make of it.
     ("sandbox", &["linkedin::wire", "clock"]),
@@ -27,6 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "auth::secret_key",
             "domain::connections",
             "domain::normalise",
+            "destination_address",
         ],
     ),
     ("auth", &["store", "domain", "clock", "settings"]),
@@ -42,6 +44,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "telemetry",
             // Tokens are opened where they are used.
             "auth::secret_key",
+            "destination_address",
         ],
     ),
     (
@@ -54,6 +57,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "settings",
             "telemetry",
             "sync",
+            "destination_address",
         ],
     ),
     (
@@ -68,6 +72,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "clock",
             "settings",
             "telemetry",
+            "destination_address",
         ],
     ),
     (
