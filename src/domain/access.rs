@@ -54,8 +54,10 @@ impl TokenRole {
     #[must_use]
     pub const fn explain(self) -> &'static str {
         match self {
-            Self::ReadOnly => "Reads leads; changes nothing.",
-            Self::S2sInbound => "Reads leads, and sets their status and owner.",
+            Self::ReadOnly => {
+                "Reads leads, submissions, accounts, forms, sync status, mappings and strategies; changes nothing."
+            }
+            Self::S2sInbound => "Reads the same, and sets the status and owner of leads.",
         }
     }
 

@@ -8,6 +8,7 @@ use diesel::prelude::*;
 
 use super::columns::{Cells, lower, search_patterns};
 use super::counts::counted_submissions;
+use super::paging::{Cursor, Page, PageStart, keyset};
 use super::pauses::{Pause, PauseRow};
 use super::schema::{
     account_pauses, account_streams, campaigns, lead_forms, linkedin_accounts as accounts,
@@ -65,6 +66,8 @@ pub struct Account {
     pub failure_streak: i64,
     /// Since when nothing of it is read because somebody paused it.
     pub pause: Option<Pause>,
+    /// When it was first seen.
+    pub created_at: DateTime<Utc>,
 }
 
 impl Account {
@@ -101,6 +104,7 @@ struct AccountRow {
     failure_streak: i64,
     owner_name: Option<String>,
     pause: Option<PauseRow>,
+    created_at: NaiveDateTime,
 }
 
 /// The columns of [`AccountRow`], in its order.
@@ -135,6 +139,7 @@ macro_rules! account_columns {
                 account_pauses::reason,
             )
                 .nullable(),
+            accounts::created_at,
         )
     };
 }
@@ -175,6 +180,7 @@ impl TryFrom<AccountRow> for Account {
             lease_expires_at: row.lease_expires_at.map(|at| at.and_utc()),
             failure_streak: row.failure_streak,
             pause: row.pause.map(Pause::from),
+            created_at: row.created_at.and_utc(),
         })
     }
 }
@@ -188,6 +194,45 @@ pub struct AccountFilter {
     pub is_sync_enabled: Option<bool>,
     /// Only those that this profile sees.
     pub profile_id: Option<ProfileId>,
+    /// Only those that somebody paused, or only the others.
+    pub is_paused: Option<bool>,
+    /// Only those whose last sync did not end well, or only the others.
+    pub is_failing: Option<bool>,
+}
+
+/// Adds the filter's conditions to a boxed query on accounts with their pauses.
+macro_rules! filtered {
+    ($query:ident, $filter:expr) => {
+        if let Some(is_enabled) = $filter.is_sync_enabled {
+            $query = $query.filter(accounts::is_sync_enabled.eq(is_enabled));
+        }
+        if let Some(profile_id) = &$filter.profile_id {
+            $query = $query.filter(
+                accounts::id.eq_any(
+                    profile_accounts::table
+                        .filter(profile_accounts::profile_id.eq(profile_id.as_str()))
+                        .select(profile_accounts::account_id),
+                ),
+            );
+        }
+        match $filter.is_paused {
+            None => {}
+            Some(true) => {
+                $query = $query.filter(account_pauses::account_id.nullable().is_not_null());
+            }
+            Some(false) => {
+                $query = $query.filter(account_pauses::account_id.nullable().is_null());
+            }
+        }
+        match $filter.is_failing {
+            None => {}
+            Some(true) => $query = $query.filter(accounts::failure_reason.is_not_null()),
+            Some(false) => $query = $query.filter(accounts::failure_reason.is_null()),
+        }
+        for pattern in search_patterns($filter.search.as_deref().unwrap_or_default()) {
+            $query = $query.filter(lower(accounts::name.nullable()).like(pattern).escape('\\'));
+        }
+    };
 }
 
 /// At most this many accounts are listed.
@@ -205,26 +250,41 @@ pub fn list(conn: &mut AnyConn, filter: &AccountFilter) -> Result<Vec<Account>, 
         .order((accounts::name.asc(), accounts::id.asc()))
         .limit(LIST_LIMIT)
         .into_boxed();
-    if let Some(is_enabled) = filter.is_sync_enabled {
-        query = query.filter(accounts::is_sync_enabled.eq(is_enabled));
-    }
-    if let Some(profile_id) = &filter.profile_id {
-        query = query.filter(
-            accounts::id.eq_any(
-                profile_accounts::table
-                    .filter(profile_accounts::profile_id.eq(profile_id.as_str()))
-                    .select(profile_accounts::account_id),
-            ),
-        );
-    }
-    for pattern in search_patterns(filter.search.as_deref().unwrap_or_default()) {
-        query = query.filter(lower(accounts::name.nullable()).like(pattern).escape('\\'));
-    }
+    filtered!(query, filter);
     query
         .load::<AccountRow>(conn)?
         .into_iter()
         .map(Account::try_from)
         .collect()
+}
+
+/// One page of `size` accounts that pass the filter, those first that were seen last.
+///
+/// # Errors
+/// As any query.
+pub fn page(
+    conn: &mut AnyConn,
+    filter: &AccountFilter,
+    start: &PageStart,
+    size: i64,
+) -> Result<Page<Account>, StoreError> {
+    let mut query = accounts::table
+        .left_join(users::table)
+        .left_join(account_pauses::table)
+        .select(account_columns!())
+        .into_boxed();
+    filtered!(query, filter);
+    keyset!(query, start, accounts::created_at, accounts::id);
+    let rows = query
+        .limit(size + 1)
+        .load::<AccountRow>(conn)?
+        .into_iter()
+        .map(Account::try_from)
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Page::cut_at(size, rows, start, |row| Cursor {
+        at: row.created_at,
+        id: row.id.as_str().to_owned(),
+    }))
 }
 
 /// The account, if there is one.

@@ -8,6 +8,7 @@ use diesel::prelude::*;
 
 use super::columns::{Cells, lower, search_patterns};
 use super::counts::counted_submissions;
+use super::paging::{Cursor, Page, PageStart, keyset};
 use super::schema::{
     lead_form_versions, lead_forms as forms, linkedin_accounts, submission_counts,
 };
@@ -40,6 +41,8 @@ pub struct Form {
     pub last_synchronized_at: Option<DateTime<Utc>>,
     /// Its account.
     pub account: (AccountId, String),
+    /// When it was first seen.
+    pub created_at: DateTime<Utc>,
 }
 
 #[derive(Queryable)]
@@ -56,6 +59,7 @@ struct FormRow {
     last_synchronized_at: Option<NaiveDateTime>,
     account_id: String,
     account_name: String,
+    created_at: NaiveDateTime,
 }
 
 /// The columns of [`FormRow`], in its order.
@@ -74,6 +78,7 @@ macro_rules! form_columns {
             forms::last_synchronized_at,
             forms::account_id,
             linkedin_accounts::name,
+            forms::created_at,
         )
     };
 }
@@ -98,6 +103,7 @@ impl TryFrom<FormRow> for Form {
             current_version_number: row.current_version_number,
             linkedin_modified_at: row.linkedin_modified_at.map(|at| at.and_utc()),
             last_synchronized_at: row.last_synchronized_at.map(|at| at.and_utc()),
+            created_at: row.created_at.and_utc(),
         })
     }
 }
@@ -111,6 +117,21 @@ pub struct FormFilter {
     pub account_id: Option<AccountId>,
     /// Only in this state.
     pub sync_status: Option<FormStatus>,
+}
+
+/// Adds the filter's conditions to a boxed query on forms.
+macro_rules! filtered {
+    ($query:ident, $filter:expr) => {
+        if let Some(account_id) = &$filter.account_id {
+            $query = $query.filter(forms::account_id.eq(account_id.as_str()));
+        }
+        if let Some(status) = $filter.sync_status {
+            $query = $query.filter(forms::sync_status.eq(status.as_str()));
+        }
+        for pattern in search_patterns($filter.search.as_deref().unwrap_or_default()) {
+            $query = $query.filter(lower(forms::name.nullable()).like(pattern).escape('\\'));
+        }
+    };
 }
 
 /// At most this many forms are listed.
@@ -127,20 +148,40 @@ pub fn list(conn: &mut AnyConn, filter: &FormFilter) -> Result<Vec<Form>, StoreE
         .order((forms::name.asc(), forms::id.asc()))
         .limit(LIST_LIMIT)
         .into_boxed();
-    if let Some(account_id) = &filter.account_id {
-        query = query.filter(forms::account_id.eq(account_id.as_str()));
-    }
-    if let Some(status) = filter.sync_status {
-        query = query.filter(forms::sync_status.eq(status.as_str()));
-    }
-    for pattern in search_patterns(filter.search.as_deref().unwrap_or_default()) {
-        query = query.filter(lower(forms::name.nullable()).like(pattern).escape('\\'));
-    }
+    filtered!(query, filter);
     query
         .load::<FormRow>(conn)?
         .into_iter()
         .map(Form::try_from)
         .collect()
+}
+
+/// One page of `size` forms that pass the filter, those first that were seen last.
+///
+/// # Errors
+/// As any query.
+pub fn page(
+    conn: &mut AnyConn,
+    filter: &FormFilter,
+    start: &PageStart,
+    size: i64,
+) -> Result<Page<Form>, StoreError> {
+    let mut query = forms::table
+        .inner_join(linkedin_accounts::table)
+        .select(form_columns!())
+        .into_boxed();
+    filtered!(query, filter);
+    keyset!(query, start, forms::created_at, forms::id);
+    let rows = query
+        .limit(size + 1)
+        .load::<FormRow>(conn)?
+        .into_iter()
+        .map(Form::try_from)
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Page::cut_at(size, rows, start, |row| Cursor {
+        at: row.created_at,
+        id: row.id.as_str().to_owned(),
+    }))
 }
 
 /// The form.

@@ -300,7 +300,10 @@ macro_rules! filtered {
 pub(super) use filtered;
 
 /// One page of `size` submissions that pass the filter, newest first.
-fn page(
+///
+/// # Errors
+/// As any query.
+pub fn page(
     conn: &mut AnyConn,
     filter: &SubmissionFilter,
     start: &PageStart,

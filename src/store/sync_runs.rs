@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
-use super::columns::Cells;
+use super::columns::{Cells, PAGE_SIZE};
 use super::paging::{Cursor, Page, PageStart, keyset};
 use super::schema::{linkedin_accounts, linkedin_user_profiles, sync_runs as runs};
 use super::{AnyConn, StoreError};
@@ -164,6 +164,19 @@ pub fn list(
     filter: &RunFilter,
     start: &PageStart,
 ) -> Result<Page<SyncRun>, StoreError> {
+    page(conn, filter, start, PAGE_SIZE)
+}
+
+/// The same with `size` runs on the page.
+///
+/// # Errors
+/// As any query.
+pub fn page(
+    conn: &mut AnyConn,
+    filter: &RunFilter,
+    start: &PageStart,
+    size: i64,
+) -> Result<Page<SyncRun>, StoreError> {
     let mut query = runs::table
         .left_join(linkedin_user_profiles::table)
         .left_join(linkedin_accounts::table)
@@ -180,11 +193,12 @@ pub fn list(
     }
     keyset!(query, start, runs::started_at, runs::id);
     let rows = query
+        .limit(size + 1)
         .load::<RunRow>(conn)?
         .into_iter()
         .map(SyncRun::try_from)
         .collect::<Result<Vec<_>, _>>()?;
-    Ok(Page::cut(rows, start, |row| Cursor {
+    Ok(Page::cut_at(size, rows, start, |row| Cursor {
         at: row.started_at,
         id: row.id.as_str().to_owned(),
     }))

@@ -67,7 +67,8 @@ words! {
 }
 
 impl AccountState {
-    fn of(account: &Account) -> Self {
+    /// How this account stands.
+    pub(super) fn of(account: &Account) -> Self {
         if !account.is_sync_enabled {
             Self::SwitchedOff
         } else if account.pause.is_some() {
@@ -101,7 +102,7 @@ pub async fn index(
     let filter = AccountFilter {
         search: Some(search.clone()),
         is_sync_enabled: query.enabled.map(|choice| choice == EnabledChoice::Yes),
-        profile_id: None,
+        ..AccountFilter::default()
     };
     let (accounts, counts) = portal
         .store

@@ -14,6 +14,7 @@ mod account;
 mod accounts;
 mod api;
 mod api_program;
+mod api_reads;
 mod api_tokens;
 mod assignment_rules;
 mod audit_log;

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::ApiError;
+use crate::domain::words::words;
 use crate::store::paging::{Cursor, PageStart};
 use crate::web::{WebError, body, form};
 
@@ -153,6 +154,22 @@ pub fn is_known(request: &HttpRequest, version: i64) -> bool {
         tags.iter()
             .any(|tag| tag == "*" || tag.trim_start_matches("W/") == current)
     })
+}
+
+words! {
+    /// A question that a parameter answers.
+    pub enum Choice {
+        Yes = "yes" => "Yes",
+        No = "no" => "No",
+    }
+}
+
+impl Choice {
+    /// Whether it is yes.
+    #[must_use]
+    pub const fn is_yes(self) -> bool {
+        matches!(self, Self::Yes)
+    }
 }
 
 /// The largest page.

@@ -7,23 +7,27 @@ use actix_web::web::Data;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
 
 use super::caller::Caller;
 use super::input::{self, Condition, Id, Parameters};
 use super::{ApiAnswer, ApiError, output};
+use crate::domain::access::Role;
 use crate::domain::ids::{AccountId, CampaignId, FormId, LeadId, SubmissionId, UserId};
 use crate::domain::lead::{Lead, LeadSource, LeadStatus};
 use crate::domain::time_zone::TimeZone;
+use crate::domain::users::check_email;
 use crate::store::audit;
 use crate::store::lead_edits::{self, LeadEdit};
 use crate::store::lead_lists::{self, LeadOrder};
-use crate::store::{StoreError, lead_rows, leads};
+use crate::store::{AnyConn, StoreError, lead_rows, leads, users};
 use crate::web::Portal;
 use crate::web::keyset::FilterDay;
 use crate::web::leads::filter::LeadsQuery;
 
 /// A lead.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Lead)]
 pub struct LeadBody {
     id: LeadId,
     /// First and last name, else company, else e-mail address, else the topic.
@@ -73,23 +77,38 @@ impl From<Lead> for LeadBody {
 }
 
 /// The filters of the page, with days of UTC.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct LeadsParameters {
     /// Beginnings of words that the name, an e-mail address or the company holds.
     q: Option<String>,
+    /// Only in this status.
     status: Option<LeadStatus>,
+    /// Only of this owner.
     owner: Option<UserId>,
+    /// Only from this source.
     source: Option<LeadSource>,
+    /// Only through this account.
     account: Option<AccountId>,
+    /// Only from this form.
     form: Option<FormId>,
+    /// Only from this campaign.
     campaign: Option<CampaignId>,
+    /// Made on this day or later.
     created_from: Option<FilterDay>,
+    /// Made on this day or before.
     created_to: Option<FilterDay>,
+    /// With a latest submission of this day or later.
     submitted_from: Option<FilterDay>,
+    /// With a latest submission of this day or before.
     submitted_to: Option<FilterDay>,
+    /// The order; newest first, unless it says otherwise.
     sort: Option<LeadOrder>,
+    /// Records on a page.
+    #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<i64>,
+    /// `next_cursor` of the page before, with the same parameters besides `limit`.
     cursor: Option<String>,
 }
 
@@ -153,11 +172,40 @@ pub async fn show(request: HttpRequest, portal: Data<Portal>, Id(id): Id<LeadId>
     Ok(output::versioned(&LeadBody::from(lead), version))
 }
 
+/// Who is to own a lead.
+#[derive(Debug)]
+enum WantedOwner {
+    Id(UserId),
+    /// By the form in which addresses are unique.
+    Email(String),
+}
+
+impl WantedOwner {
+    /// The member that names the owner.
+    const fn member(&self) -> &'static str {
+        match self {
+            Self::Id(_) => "owner_id",
+            Self::Email(_) => "owner_email",
+        }
+    }
+
+    /// The active person who is meant. The identity of the synchronization is none.
+    fn find(&self, conn: &mut AnyConn) -> Result<UserId, StoreError> {
+        let user = match self {
+            Self::Id(id) => users::find(conn, id)?,
+            Self::Email(key) => users::find_by_email(conn, key)?,
+        };
+        user.filter(|user| user.is_enabled && !user.roles.contains(&Role::S2sInbound))
+            .map(|user| user.id)
+            .ok_or_else(|| StoreError::Rule("There is no active user like that.".to_owned()))
+    }
+}
+
 /// What is to change: what is not named stays as it is.
 #[derive(Debug, Default)]
 struct LeadPatch {
     status: Option<LeadStatus>,
-    owner_id: Option<UserId>,
+    owner: Option<WantedOwner>,
 }
 
 impl LeadPatch {
@@ -166,7 +214,16 @@ impl LeadPatch {
         let mut errors = Vec::new();
         let members = input::object(request)?;
         if members.is_empty() {
-            errors.push((String::new(), "Name status, owner_id or both.".to_owned()));
+            errors.push((
+                String::new(),
+                "Name status, owner_id or owner_email.".to_owned(),
+            ));
+        }
+        if members.contains_key("owner_id") && members.contains_key("owner_email") {
+            errors.push((
+                "owner_email".to_owned(),
+                "Name the owner once: by owner_id or by owner_email.".to_owned(),
+            ));
         }
         for (name, value) in &members {
             let text = value.as_str().unwrap_or_default();
@@ -180,12 +237,18 @@ impl LeadPatch {
                     }
                 },
                 "owner_id" => match text.parse() {
-                    Ok(owner) => patch.owner_id = Some(owner),
+                    Ok(owner) => patch.owner = Some(WantedOwner::Id(owner)),
                     Err(_) => errors.push((name.clone(), "The id of a user.".to_owned())),
+                },
+                "owner_email" => match check_email(text) {
+                    Ok(key) => patch.owner = Some(WantedOwner::Email(key)),
+                    Err(_) => {
+                        errors.push((name.clone(), "The e-mail address of a user.".to_owned()));
+                    }
                 },
                 other => errors.push((
                     crate::web::body::short(other),
-                    "Only status and owner_id can be changed.".to_owned(),
+                    "Only status, owner_id and owner_email can be changed.".to_owned(),
                 )),
             }
         }
@@ -211,6 +274,7 @@ pub async fn update(
     let patch = LeadPatch::read(&request)?;
     let change_id = portal.new_id().hyphenated().to_string();
     let now = portal.clock.now();
+    let owner_member = patch.owner.as_ref().map(WantedOwner::member);
     let saved = portal
         .store
         .write(move |tx| {
@@ -218,10 +282,16 @@ pub async fn update(
             if condition.check(before.lock_version).is_err() {
                 return Err(StoreError::Stale("lead"));
             }
+            let owner_id = match &patch.owner {
+                // Who owns it already may stay, even if no longer active.
+                Some(WantedOwner::Id(id)) if *id == before.owner_id => before.owner_id,
+                Some(owner) => owner.find(tx)?,
+                None => before.owner_id,
+            };
             let edit = LeadEdit {
                 values: Vec::new(),
                 status: patch.status.unwrap_or(before.status),
-                owner_id: patch.owner_id.clone().unwrap_or(before.owner_id),
+                owner_id,
             };
             let version = before.lock_version;
             let changes =
@@ -242,7 +312,7 @@ pub async fn update(
             Ok(output::versioned(&LeadBody::from(lead), version))
         }
         Err(StoreError::Stale(_)) => Err(ApiError::PreconditionFailed),
-        Err(StoreError::Rule(rule)) => Err(ApiError::field("owner_id", rule)),
+        Err(StoreError::Rule(rule)) => Err(ApiError::field(owner_member.unwrap_or_default(), rule)),
         Err(error) => Err(error.into()),
     }
 }

@@ -4,12 +4,18 @@
 //! token to nobody by itself. [`caller`] says who asks and how often, [`routes`] what the token must allow, [`problem`] how an
 //! error reads; the rest is one file a resource, in front of the same store as the pages.
 
+mod accounts;
 pub mod caller;
+mod forms;
 mod input;
 mod leads;
 mod output;
 pub mod problem;
 pub mod routes;
+mod rules;
+mod schemas;
+mod submissions;
+mod sync_runs;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

@@ -21,6 +21,11 @@ pub fn list<T: Serialize>(data: Vec<T>, next_cursor: Option<String>) -> HttpResp
     HttpResponse::Ok().json(Listed { data, next_cursor })
 }
 
+/// A record.
+pub fn record<T: Serialize>(record: &T) -> HttpResponse {
+    HttpResponse::Ok().json(record)
+}
+
 /// A record whose versions are counted.
 pub fn versioned<T: Serialize>(record: &T, version: i64) -> HttpResponse {
     HttpResponse::Ok()

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::auth::api_tokens::Refusal;
 use crate::domain::access::Permission;
+use crate::domain::connections;
 use crate::store::StoreError;
 use crate::web::WebError;
 use crate::web::error::log_fault;
@@ -146,6 +147,10 @@ fn detail_of(error: &WebError) -> String {
         | WebError::Invalid(sentence)
         | WebError::Refused(sentence)
         | WebError::LinkedIn(sentence) => sentence.clone(),
+        WebError::HiddenByDeployment => {
+            let refusal = connections::Refusal::HiddenByDeployment;
+            format!("{} {}", refusal.why(), refusal.what_to_do())
+        }
         other => detail_of_status(other.status_code()).to_owned(),
     }
 }

@@ -11,9 +11,9 @@ use actix_web::{
 };
 
 use super::caller::Caller;
-use super::{ApiError, leads};
+use super::{ApiError, accounts, forms, leads, rules, submissions, sync_runs};
 use crate::domain::access::Permission as P;
-use crate::web::WebError;
+use crate::web::{Portal, WebError};
 
 /// One line of the table.
 #[derive(Debug, Clone)]
@@ -55,9 +55,22 @@ where
 #[rustfmt::skip]
 fn entries() -> Vec<Entry> {
     vec![
-        entry(Method::GET,   "/leads",       P::ViewLeads, leads::index),
-        entry(Method::GET,   "/leads/{id}",  P::ViewLeads, leads::show),
-        entry(Method::PATCH, "/leads/{id}",  P::EditLeads, leads::update),
+        entry(Method::GET,   "/leads",             P::ViewLeads,       leads::index),
+        entry(Method::GET,   "/leads/{id}",        P::ViewLeads,       leads::show),
+        entry(Method::PATCH, "/leads/{id}",        P::EditLeads,       leads::update),
+        entry(Method::GET,   "/submissions",       P::ViewSubmissions, submissions::index),
+        entry(Method::GET,   "/submissions/{id}",  P::ViewSubmissions, submissions::show),
+        entry(Method::GET,   "/accounts",          P::ViewAccounts,    accounts::index),
+        entry(Method::GET,   "/accounts/{id}",     P::ViewAccounts,    accounts::show),
+        entry(Method::GET,   "/forms",             P::ViewForms,       forms::index),
+        entry(Method::GET,   "/forms/{id}",        P::ViewForms,       forms::show),
+        entry(Method::GET,   "/sync-status",       P::ViewSyncStatus,  sync_runs::status),
+        entry(Method::GET,   "/sync-runs",         P::ViewSyncStatus,  sync_runs::index),
+        entry(Method::GET,   "/sync-runs/{id}",    P::ViewSyncStatus,  sync_runs::show),
+        entry(Method::GET,   "/field-mappings",      P::ViewMappings,   rules::mappings),
+        entry(Method::GET,   "/field-mappings/{id}", P::ViewMappings,   rules::mapping),
+        entry(Method::GET,   "/matching-strategies", P::ViewStrategies, rules::strategies),
+        entry(Method::GET,   "/matching-strategies/{id}", P::ViewStrategies, rules::strategy),
     ]
 }
 
@@ -108,6 +121,32 @@ fn allow_header(lines: &[ApiRoute]) -> String {
     methods.join(", ")
 }
 
+/// What the deployment's policy hides and blocks, as on the pages: what was read at LinkedIn, and reading it. Leads stay.
+const ABOUT_LINKEDIN: [&str; 5] = [
+    "submissions",
+    "accounts",
+    "forms",
+    "sync-status",
+    "sync-runs",
+];
+
+/// Whether a path of the table leads to a LinkedIn feature.
+#[must_use]
+pub fn is_about_linkedin(path: &str) -> bool {
+    let mut segments = path.trim_start_matches('/').split('/');
+    segments
+        .next()
+        .is_some_and(|head| ABOUT_LINKEDIN.contains(&head))
+}
+
+/// Whether the deployment blocks this line.
+fn is_blocked(line: &ApiRoute, request: &ServiceRequest) -> bool {
+    is_about_linkedin(line.path)
+        && request
+            .app_data::<web::Data<Portal>>()
+            .is_some_and(|portal| portal.connector.deployment().hides_linkedin())
+}
+
 async fn admit(
     lines: &[ApiRoute],
     request: ServiceRequest,
@@ -123,8 +162,13 @@ async fn admit(
         None => None,
         Some(line) => match request.extensions().get::<Caller>() {
             None => Some(ApiError::Unauthorized(None)),
-            Some(caller) if caller.token.role.allows(line.needs) => None,
-            Some(_) => Some(ApiError::Forbidden(line.needs)),
+            Some(caller) if !caller.token.role.allows(line.needs) => {
+                Some(ApiError::Forbidden(line.needs))
+            }
+            Some(_) if is_blocked(line, &request) => {
+                Some(ApiError::Web(WebError::HiddenByDeployment))
+            }
+            Some(_) => None,
         },
     };
     match refusal {

@@ -4,7 +4,7 @@ mod acts;
 mod candidates;
 mod export;
 mod query;
-mod show;
+pub(in crate::web) mod show;
 
 use actix_web::http::StatusCode;
 use actix_web::web::Data;

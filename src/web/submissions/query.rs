@@ -37,20 +37,20 @@ impl TestChoice {
 /// The filter, and the place in the list or the page.
 #[derive(Debug, Default, Clone, Deserialize)]
 pub struct SubmissionsQuery {
-    pub(super) q: Option<String>,
-    pub(super) account: Option<AccountId>,
-    pub(super) form: Option<FormId>,
-    pub(super) version: Option<FormVersionId>,
-    pub(super) campaign: Option<CampaignId>,
-    pub(super) status: Option<MatchingStatus>,
-    pub(super) state: Option<ProcessingState>,
-    pub(super) view: Option<SubmissionView>,
-    pub(super) test: Option<TestChoice>,
-    pub(super) from: Option<FilterDay>,
-    pub(super) to: Option<FilterDay>,
-    pub(super) size: Option<i64>,
-    pub(super) after: Option<Cursor>,
-    pub(super) before: Option<Cursor>,
+    pub(in crate::web) q: Option<String>,
+    pub(in crate::web) account: Option<AccountId>,
+    pub(in crate::web) form: Option<FormId>,
+    pub(in crate::web) version: Option<FormVersionId>,
+    pub(in crate::web) campaign: Option<CampaignId>,
+    pub(in crate::web) status: Option<MatchingStatus>,
+    pub(in crate::web) state: Option<ProcessingState>,
+    pub(in crate::web) view: Option<SubmissionView>,
+    pub(in crate::web) test: Option<TestChoice>,
+    pub(in crate::web) from: Option<FilterDay>,
+    pub(in crate::web) to: Option<FilterDay>,
+    pub(in crate::web) size: Option<i64>,
+    pub(in crate::web) after: Option<Cursor>,
+    pub(in crate::web) before: Option<Cursor>,
 }
 
 /// `path`, with these parameters.

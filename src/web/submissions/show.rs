@@ -185,7 +185,7 @@ impl SubmissionsShow {
 }
 
 /// The answers and consents in LinkedIn's bytes; `None` when they cannot be read.
-pub(super) fn answers_of(
+pub(in crate::web) fn answers_of(
     submission: &Submission,
     raw: Vec<u8>,
 ) -> Option<(Vec<FormAnswer>, Vec<ConsentResponse>)> {
