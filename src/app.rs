@@ -2,26 +2,30 @@
 //! tests alike.
 
 use std::net::TcpListener;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
-use crate::auth::secret_key::{self, SecretKey};
+use crate::auth::key_source::KeySource;
+use crate::auth::key_states::{self, KeyError};
+use crate::auth::secret_key::SecretKey;
 use crate::clock::Clock;
 use crate::linkedin::oauth::AppCredentials;
 use crate::linkedin::{LinkedInClient, LinkedInEndpoints, LinkedInError, Timeouts};
 use crate::settings::Settings;
-use crate::store::processes::{self, Announcement};
-use crate::store::{AnyConn, DatabaseUrl, Store, StoreError, audit, connections};
+use crate::store::{AnyConn, Store, StoreError, audit, connections};
 use crate::sync::call_counts::CallCounts;
 use crate::sync::connect::Connector;
 use crate::sync::scheduler::Scheduler;
 use crate::sync::{SyncContext, SyncOptions};
 use crate::web::{self, Portal};
+
+mod presence;
+
+pub use presence::Presence;
 
 /// Why the portal cannot start. Each message names the fix.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +33,9 @@ pub enum StartError {
     /// The database cannot be opened.
     #[error("LEADGEN_DATABASE_URL: {0}")]
     Database(#[source] StoreError),
+    /// The database did not do what was asked of it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The secret key is missing or unusable.
     #[error("LEADGEN_SECRET_KEY: {0}")]
     SecretKey(String),
@@ -87,7 +94,9 @@ pub struct App {
     ctx: SyncContext,
     connector: Arc<Connector>,
     wake: Arc<Notify>,
-    secret: SecretString,
+    keys: KeySource,
+    /// What cookies and form tokens are signed with, once [`App::take_keys`] has read it.
+    signing: Arc<OnceLock<SecretString>>,
 }
 
 impl App {
@@ -96,15 +105,8 @@ impl App {
     /// # Errors
     /// See [`StartError`].
     pub fn open(settings: Settings, options: AppOptions) -> Result<Self, StartError> {
-        let secret = match (&settings.secret_key, &settings.database_url) {
-            (Some(key), _) => key.clone(),
-            (None, DatabaseUrl::Sqlite(path)) => {
-                secret_key::beside_database(path).map_err(StartError::SecretKey)?
-            }
-            (None, DatabaseUrl::Postgres(_)) => {
-                return Err(StartError::SecretKey("required with PostgreSQL".into()));
-            }
-        };
+        let keys = KeySource::of(&settings).map_err(StartError::SecretKey)?;
+        let secret = keys.read().map_err(StartError::SecretKey)?;
         let key = SecretKey::new(&secret).map_err(StartError::SecretKey)?;
         let store = Store::connect(&settings.database_url, options.connections)
             .map_err(StartError::Database)?;
@@ -157,15 +159,17 @@ impl App {
             ctx,
             connector,
             wake: Arc::new(Notify::new()),
-            secret,
+            keys,
+            signing: Arc::default(),
         })
     }
 
-    /// Brings the database to this version's schema, with the first-start data; returns the migrations that ran.
+    /// Brings the database to this version's schema, with the first-start data; returns the migrations that ran. Then as
+    /// [`App::take_keys`].
     ///
     /// # Errors
-    /// The store's.
-    pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
+    /// The store's, or `SecretKey`.
+    pub async fn migrate(&self) -> Result<Vec<String>, StartError> {
         let ran = self.ctx.store.migrate().await?;
         let now = self.ctx.clock.now();
         let setting = self.settings.deployment.initial_setting();
@@ -176,19 +180,37 @@ impl App {
                 crate::store::seed::run(conn, now, Uuid::now_v7)
             })
             .await?;
+        self.take_keys().await?;
         while self.ctx.store.write(crate::store::search::fill).await? > 0 {}
         let number_loose = move |conn: &mut AnyConn| audit::chain::number_loose(conn, now);
         while self.ctx.store.write(number_loose).await? > 0 {}
         Ok(ran)
     }
 
-    /// Refuses to go on while migrations are pending.
+    /// Takes the secret keys into use as the database knows them, and what cookies are signed with.
     ///
     /// # Errors
-    /// `MigrationsPending`, or the store's.
+    /// `SecretKey` when the keys given are not those of the database; the store's.
+    pub async fn take_keys(&self) -> Result<(), StartError> {
+        let (ctx, now) = (&self.ctx, self.ctx.clock.now());
+        let root = key_states::admit(&ctx.store, &ctx.secret_key, &self.keys, now)
+            .await
+            .map_err(|error| match error {
+                KeyError::Unusable(problem) => StartError::SecretKey(problem),
+                KeyError::Store(error) => StartError::Store(error),
+            })?;
+        // Taken before by another call: it is the same one.
+        let _same = self.signing.set(root);
+        Ok(())
+    }
+
+    /// Refuses to go on while migrations are pending. Then as [`App::take_keys`].
+    ///
+    /// # Errors
+    /// `MigrationsPending`, `SecretKey`, or the store's.
     pub async fn check_migrations(&self) -> Result<(), StartError> {
         match self.ctx.store.has_pending_migrations().await {
-            Ok(false) => Ok(()),
+            Ok(false) => self.take_keys().await,
             Ok(true) => Err(StartError::MigrationsPending),
             Err(error) => Err(StartError::Database(error)),
         }
@@ -212,6 +234,12 @@ impl App {
         &self.ctx.clock
     }
 
+    /// Where the secret keys come from.
+    #[must_use]
+    pub fn key_source(&self) -> &KeySource {
+        &self.keys
+    }
+
     /// The connect flow.
     #[must_use]
     pub fn connector(&self) -> &Connector {
@@ -224,16 +252,19 @@ impl App {
         Scheduler::new(self.ctx.clone(), Arc::clone(&self.wake))
     }
 
-    /// The pages, ready to be served.
+    /// The pages, ready to be served, after [`App::migrate`] or [`App::check_migrations`].
     ///
     /// # Errors
     /// When the operating system has no randomness.
     pub fn portal(&self) -> Result<Portal, StartError> {
+        let signing = self.signing.get().ok_or_else(|| {
+            StartError::Server("the secret keys were not taken into use".to_owned())
+        })?;
         Portal::new(
             self.ctx.store.clone(),
             self.ctx.clock.clone(),
             Arc::clone(&self.settings),
-            &self.secret,
+            signing,
             Arc::clone(&self.connector),
             Arc::clone(&self.wake),
         )
@@ -279,10 +310,9 @@ impl App {
         let scheduler = self.scheduler();
         let task = with_scheduler
             .then(|| tokio::spawn(async move { scheduler.run_forever(stopped).await }));
-        let presence = tokio::spawn(self.clone().announce(true, with_scheduler));
+        let presence = self.announce(true, with_scheduler);
         let served = server.await;
         closing.abort();
-        presence.abort();
         // The receiver may be gone already; then there is nobody to stop.
         let _ = stop.send(true);
         if let Some(task) = task
@@ -293,7 +323,7 @@ impl App {
                 "the scheduler ended unexpectedly"
             );
         }
-        self.leave().await;
+        presence.leave().await;
         served.map_err(|error| StartError::Server(error.to_string()))
     }
 
@@ -305,11 +335,10 @@ impl App {
         let (stop, stopped) = watch::channel(false);
         let scheduler = self.scheduler();
         let task = tokio::spawn(async move { scheduler.run_forever(stopped).await });
-        let presence = tokio::spawn(self.clone().announce(false, true));
+        let presence = self.announce(false, true);
         terminated()
             .map_err(|error| StartError::Server(error.to_string()))?
             .await;
-        presence.abort();
         // The receiver may be gone already; then there is nobody to stop.
         let _ = stop.send(true);
         if let Err(error) = task.await {
@@ -318,44 +347,8 @@ impl App {
                 "the scheduler ended unexpectedly"
             );
         }
-        self.leave().await;
+        presence.leave().await;
         Ok(())
-    }
-
-    /// Says every few seconds that this process lives, for the System page and for the sentence of health.
-    async fn announce(self, has_portal: bool, has_scheduler: bool) {
-        let said = Announcement {
-            name: self.ctx.owner.to_string(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            has_portal,
-            has_scheduler,
-        };
-        loop {
-            let now = said.clone();
-            let outcome = self
-                .ctx
-                .store
-                .write(move |conn| processes::announce(conn, &now))
-                .await;
-            // A database that is away is somebody else's line in the log.
-            if let Err(error) = outcome {
-                tracing::debug!(error = %error, "the process could not announce itself");
-            }
-            tokio::time::sleep(Duration::from_secs(processes::ANNOUNCE_SECONDS)).await;
-        }
-    }
-
-    /// Takes this process off the list: it ends in order.
-    async fn leave(&self) {
-        let name = self.ctx.owner.to_string();
-        let outcome = self
-            .ctx
-            .store
-            .write(move |conn| processes::leave(conn, &name))
-            .await;
-        if let Err(error) = outcome {
-            tracing::debug!(error = %error, "the process could not take its leave");
-        }
     }
 }
 

@@ -25,8 +25,10 @@ pub struct Settings {
     pub database_url: DatabaseUrl,
     /// Where the portal listens and how the world reaches it.
     pub http: HttpSettings,
-    /// The key that protects tokens at rest; `None`: made beside the SQLite file.
+    /// The keys that protect tokens at rest, separated by white space; `None`: made beside the SQLite file.
     pub secret_key: Option<SecretString>,
+    /// The file from which `secret_key` was read, if it was.
+    pub secret_key_file: Option<PathBuf>,
     /// LinkedIn's addresses and our app's credentials there.
     pub linkedin: LinkedInSettings,
     /// Time between two pulls of an account.
@@ -365,6 +367,11 @@ impl Settings {
                 .problems
                 .push(format!("LEADGEN_SECRET_KEY: {problem}"));
         }
+        let secret_key_file = environment
+            .get("LEADGEN_SECRET_KEY_FILE")
+            .map(|path| path.trim())
+            .filter(|path| !path.is_empty())
+            .map(PathBuf::from);
         let client_id = reader.optional("LEADGEN_LINKEDIN_CLIENT_ID");
         let client_secret = reader
             .optional("LEADGEN_LINKEDIN_CLIENT_SECRET")
@@ -388,6 +395,7 @@ impl Settings {
                 api_requests_per_minute,
             },
             secret_key,
+            secret_key_file,
             linkedin: LinkedInSettings {
                 client_id,
                 client_secret,

@@ -3,6 +3,9 @@
 pub mod accounts;
 pub mod api_tokens;
 pub mod current_user;
+pub mod key_rotation;
+pub mod key_source;
+pub mod key_states;
 pub mod passwords;
 pub mod secret_key;
 pub mod sessions;

@@ -1,7 +1,7 @@
-//! The key that protects tokens at rest: XChaCha20-Poly1305, bound to table, column and row.
+//! The keys that protect secrets at rest: XChaCha20-Poly1305, bound to table, column and row. One key seals; while it is being
+//! replaced, the one before still opens.
 
-use std::io::Write;
-use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,6 +14,8 @@ use sha2::{Digest, Sha256};
 const FORMAT: u8 = 1;
 const KEY_ID_LENGTH: usize = 4;
 const NONCE_LENGTH: usize = 24;
+/// Length of what [`KeyId::prefix`] gives.
+pub const PREFIX_LENGTH: usize = 1 + KEY_ID_LENGTH;
 
 /// The reason a ciphertext could not be opened.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -26,16 +28,30 @@ pub enum OpenError {
     Damaged,
 }
 
-/// Seals and opens what must not be readable in the database or its backups.
-#[derive(Clone)]
-pub struct SecretKey {
-    cipher: XChaCha20Poly1305,
-    id: [u8; KEY_ID_LENGTH],
+/// The fingerprint of a key: tells keys apart and says nothing about them. Written as eight hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyId([u8; KEY_ID_LENGTH]);
+
+impl std::fmt::Display for KeyId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
 }
 
-impl std::fmt::Debug for SecretKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SecretKey([REDACTED])")
+impl KeyId {
+    /// How everything begins that this key sealed.
+    #[must_use]
+    pub fn prefix(self) -> [u8; PREFIX_LENGTH] {
+        let [a, b, c, d] = self.0;
+        [FORMAT, a, b, c, d]
+    }
+
+    /// The key that sealed what begins like this.
+    #[must_use]
+    pub fn of_sealed(sealed: &[u8]) -> Option<Self> {
+        let (format, rest) = sealed.split_first()?;
+        let (id, _) = rest.split_first_chunk::<KEY_ID_LENGTH>()?;
+        (*format == FORMAT).then_some(Self(*id))
     }
 }
 
@@ -61,12 +77,10 @@ impl Cell<'_> {
     }
 }
 
-fn key_bytes(text: &SecretString) -> Result<[u8; 32], String> {
+fn key_bytes(text: &str) -> Result<[u8; 32], String> {
     const ADVICE: &str =
         "must be 32 random bytes in base64; make one with `openssl rand -base64 32`";
-    let bytes = STANDARD
-        .decode(text.expose_secret().trim())
-        .map_err(|_| ADVICE.to_owned())?;
+    let bytes = STANDARD.decode(text).map_err(|_| ADVICE.to_owned())?;
     let key: [u8; 32] = bytes.try_into().map_err(|_| ADVICE.to_owned())?;
     let mut distinct = key.to_vec();
     distinct.sort_unstable();
@@ -77,12 +91,12 @@ fn key_bytes(text: &SecretString) -> Result<[u8; 32], String> {
     Ok(key)
 }
 
-/// Whether the text is a usable key.
+/// Whether the text is a usable key, or several separated by white space.
 ///
 /// # Errors
 /// A sentence without the key.
 pub fn check(text: &SecretString) -> Result<(), String> {
-    key_bytes(text).map(|_| ())
+    keys_of(text).map(|_| ())
 }
 
 /// Makes a new random key as text.
@@ -95,93 +109,128 @@ pub fn generate() -> Result<SecretString, std::io::Error> {
     Ok(SecretString::from(STANDARD.encode(bytes)))
 }
 
-/// Reads the key beside the SQLite file, or makes it once with mode 0600.
+/// The fingerprint of a key's text.
 ///
 /// # Errors
-/// A sentence that names the file and the fix.
-pub fn beside_database(database: &Path) -> Result<SecretString, String> {
-    let path = database.with_extension("key");
-    let told = |what: &str, error: &std::io::Error| {
-        format!(
-            "the secret key file {} cannot be {what}: {}",
-            path.display(),
-            error.kind()
-        )
-    };
-    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        std::fs::create_dir_all(parent).map_err(|e| told("made", &e))?;
+/// A sentence without the key.
+pub fn fingerprint(text: &str) -> Result<KeyId, String> {
+    key_bytes(text).map(|key| id_of(&key))
+}
+
+fn id_of(key: &[u8; 32]) -> KeyId {
+    let digest = Sha256::digest(key);
+    let mut id = [0u8; KEY_ID_LENGTH];
+    for (to, from) in id.iter_mut().zip(digest.iter()) {
+        *to = *from;
     }
-    match std::fs::read_to_string(&path) {
-        Ok(text) => {
-            #[cfg(unix)]
-            {
-                use std::os::unix::fs::PermissionsExt;
-                let mode = std::fs::metadata(&path)
-                    .map_err(|e| told("read", &e))?
-                    .permissions()
-                    .mode();
-                if mode & 0o077 != 0 {
-                    return Err(format!(
-                        "the secret key file {} can be read by others: run `chmod 600` on it",
-                        path.display()
-                    ));
-                }
-            }
-            let key = SecretString::from(text.trim().to_owned());
-            check(&key).map_err(|problem| format!("{}: the key {problem}", path.display()))?;
-            Ok(key)
+    KeyId(id)
+}
+
+#[derive(Clone)]
+struct OneKey {
+    cipher: XChaCha20Poly1305,
+    id: KeyId,
+}
+
+/// The keys of a text, in its order, each once.
+fn keys_of(text: &SecretString) -> Result<Vec<OneKey>, String> {
+    let mut keys: Vec<OneKey> = Vec::new();
+    // An empty text is a bad key, not no key.
+    let text = text.expose_secret().trim();
+    for (place, word) in text.split(char::is_whitespace).enumerate() {
+        if word.is_empty() && place > 0 {
+            continue;
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let key = generate().map_err(|e| told("made", &e))?;
-            // Written under another name and linked into place: a second process never reads half a key, and never
-            // replaces one that another process made a moment earlier.
-            let draft = path.with_extension(format!("key.{}", std::process::id()));
-            let mut options = std::fs::OpenOptions::new();
-            options.write(true).create_new(true);
-            #[cfg(unix)]
-            {
-                use std::os::unix::fs::OpenOptionsExt;
-                options.mode(0o600);
-            }
-            let written = options
-                .open(&draft)
-                .and_then(|mut file| {
-                    file.write_all(key.expose_secret().as_bytes())?;
-                    file.sync_all()
-                })
-                .and_then(|()| std::fs::hard_link(&draft, &path));
-            let _removed = std::fs::remove_file(&draft);
-            match written {
-                Ok(()) => Ok(key),
-                Err(error)
-                    if error.kind() == std::io::ErrorKind::AlreadyExists && path.exists() =>
-                {
-                    let text = std::fs::read_to_string(&path).map_err(|e| told("read", &e))?;
-                    Ok(SecretString::from(text.trim().to_owned()))
-                }
-                Err(error) => Err(told("made", &error)),
-            }
+        let key = key_bytes(word).map_err(|problem| match place {
+            0 => problem,
+            _ => format!("holds several keys, and one behind the first {problem}"),
+        })?;
+        let id = id_of(&key);
+        if keys.iter().all(|known| known.id != id) {
+            keys.push(OneKey {
+                cipher: XChaCha20Poly1305::new(&key.into()),
+                id,
+            });
         }
-        Err(error) => Err(told("read", &error)),
+    }
+    Ok(keys)
+}
+
+struct Held {
+    /// In the order of their source.
+    keys: Vec<OneKey>,
+    /// Which of them seals; `None` when every one is refused.
+    sealing: Option<OneKey>,
+}
+
+/// Seals and opens what must not be readable in the database or its backups. Clones share what they hold, so that a rotation
+/// reaches every part of a process at once.
+#[derive(Clone)]
+pub struct SecretKey {
+    held: Arc<RwLock<Held>>,
+}
+
+impl std::fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretKey([REDACTED])")
     }
 }
 
 impl SecretKey {
-    /// From its text form.
+    /// From its text form: one key, or several separated by white space. The first one seals, and all of them open.
     ///
     /// # Errors
     /// A sentence without the key.
     pub fn new(text: &SecretString) -> Result<Self, String> {
-        let key = key_bytes(text)?;
-        let digest = Sha256::digest(key);
-        let mut id = [0u8; KEY_ID_LENGTH];
-        for (to, from) in id.iter_mut().zip(digest.iter()) {
-            *to = *from;
-        }
+        let keys = keys_of(text)?;
+        let sealing = keys.first().cloned();
         Ok(Self {
-            cipher: XChaCha20Poly1305::new(&key.into()),
-            id,
+            held: Arc::new(RwLock::new(Held { keys, sealing })),
         })
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&Held) -> T) -> T {
+        look(&self.held.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The keys that are held, in the order of their source.
+    #[must_use]
+    pub fn ids(&self) -> Vec<KeyId> {
+        self.read(|held| held.keys.iter().map(|key| key.id).collect())
+    }
+
+    /// The key that seals; `None` when every one that was given is refused.
+    #[must_use]
+    pub fn sealing_id(&self) -> Option<KeyId> {
+        self.read(|held| held.sealing.as_ref().map(|key| key.id))
+    }
+
+    /// Holds the keys of `text` that are not refused, and seals with the one that is `current` if it is among them. When all
+    /// are refused nothing is sealed or opened any more.
+    ///
+    /// # Errors
+    /// When `text` is no key: then everything is as it was. When every key is refused.
+    pub fn hold(
+        &self,
+        text: &SecretString,
+        is_refused: impl Fn(KeyId) -> bool,
+        current: Option<KeyId>,
+    ) -> Result<(), String> {
+        let mut keys = keys_of(text)?;
+        keys.retain(|key| !is_refused(key.id));
+        let before = self.sealing_id();
+        let find = |id: KeyId| keys.iter().find(|key| key.id == id);
+        let sealing = current
+            .and_then(find)
+            .or_else(|| before.and_then(find))
+            .or(keys.first())
+            .cloned();
+        let is_empty = sealing.is_none();
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) = Held { keys, sealing };
+        if is_empty {
+            return Err("holds no key that is in use".into());
+        }
+        Ok(())
     }
 
     /// Seals `text` for one cell.
@@ -191,7 +240,10 @@ impl SecretKey {
     pub fn seal(&self, cell: Cell<'_>, text: &SecretString) -> Result<Vec<u8>, std::io::Error> {
         let mut nonce = [0u8; NONCE_LENGTH];
         getrandom::fill(&mut nonce).map_err(std::io::Error::other)?;
-        let sealed = self
+        let key = self
+            .read(|held| held.sealing.clone())
+            .ok_or_else(|| std::io::Error::other("no secret key is in use"))?;
+        let sealed = key
             .cipher
             .encrypt(
                 &XNonce::from(nonce),
@@ -201,9 +253,8 @@ impl SecretKey {
                 },
             )
             .map_err(|_| std::io::Error::other("the text is too long to seal"))?;
-        let mut out = Vec::with_capacity(1 + KEY_ID_LENGTH + NONCE_LENGTH + sealed.len());
-        out.push(FORMAT);
-        out.extend_from_slice(&self.id);
+        let mut out = Vec::with_capacity(PREFIX_LENGTH + NONCE_LENGTH + sealed.len());
+        out.extend_from_slice(&key.id.prefix());
         out.extend_from_slice(&nonce);
         out.extend_from_slice(&sealed);
         Ok(out)
@@ -214,20 +265,15 @@ impl SecretKey {
     /// # Errors
     /// `OtherKey` or `Damaged`.
     pub fn open(&self, cell: Cell<'_>, sealed: &[u8]) -> Result<SecretString, OpenError> {
-        let (format, rest) = sealed.split_first().ok_or(OpenError::Damaged)?;
-        let (id, rest) = rest
-            .split_first_chunk::<KEY_ID_LENGTH>()
+        let id = KeyId::of_sealed(sealed).ok_or(OpenError::Damaged)?;
+        let (nonce, body) = sealed
+            .get(PREFIX_LENGTH..)
+            .and_then(|rest| rest.split_first_chunk::<NONCE_LENGTH>())
             .ok_or(OpenError::Damaged)?;
-        let (nonce, body) = rest
-            .split_first_chunk::<NONCE_LENGTH>()
-            .ok_or(OpenError::Damaged)?;
-        if *format != FORMAT {
-            return Err(OpenError::Damaged);
-        }
-        if *id != self.id {
-            return Err(OpenError::OtherKey);
-        }
-        let text = self
+        let key = self
+            .read(|held| held.keys.iter().find(|key| key.id == id).cloned())
+            .ok_or(OpenError::OtherKey)?;
+        let text = key
             .cipher
             .decrypt(
                 &XNonce::from(*nonce),
@@ -311,21 +357,45 @@ mod tests {
     }
 
     #[test]
-    fn the_key_beside_the_database_is_made_once_and_private() {
-        let folder = tempfile::tempdir().unwrap();
-        let database = folder.path().join("data/leadgen.db");
-        let first = beside_database(&database).unwrap();
-        let second = beside_database(&database).unwrap();
-        assert_eq!(first.expose_secret(), second.expose_secret());
-        use std::os::unix::fs::PermissionsExt;
-        let file = folder.path().join("data/leadgen.key");
-        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(
-            beside_database(&database)
-                .unwrap_err()
-                .contains("chmod 600")
+    fn the_first_key_seals_and_all_open_until_one_is_refused() {
+        let (old, new) = (generate().unwrap(), generate().unwrap());
+        let text = |words: &[&SecretString]| {
+            let words: Vec<_> = words.iter().map(|word| word.expose_secret()).collect();
+            SecretString::from(words.join("\n  "))
+        };
+        let key = SecretKey::new(&old).unwrap();
+        let clone = key.clone();
+        let before = key.seal(CELL, &SecretString::from("before")).unwrap();
+        let [old_id, new_id] = [&old, &new].map(|key| fingerprint(key.expose_secret()).unwrap());
+        assert_eq!(KeyId::of_sealed(&before), Some(old_id));
+
+        key.hold(&text(&[&new, &old, &new]), |_| false, Some(old_id))
+            .unwrap();
+        assert_eq!(clone.ids(), [new_id, old_id]);
+        assert_eq!(
+            clone.sealing_id(),
+            Some(old_id),
+            "until the database says so"
         );
+        key.hold(&text(&[&new, &old]), |_| false, Some(new_id))
+            .unwrap();
+        let after = clone.seal(CELL, &SecretString::from("after")).unwrap();
+        assert!(after.starts_with(&new_id.prefix()));
+        for (sealed, opened) in [(&before, "before"), (&after, "after")] {
+            assert_eq!(clone.open(CELL, sealed).unwrap().expose_secret(), opened);
+        }
+
+        key.hold(&text(&[&new, &old]), |id| id == old_id, Some(new_id))
+            .unwrap();
+        assert_eq!(clone.open(CELL, &before).unwrap_err(), OpenError::OtherKey);
+        assert!(
+            key.hold(&SecretString::from("short"), |_| false, None)
+                .is_err()
+        );
+        assert_eq!(clone.ids(), [new_id], "as it was");
+
+        assert!(key.hold(&old, |id| id == old_id, None).is_err());
+        assert!(clone.seal(CELL, &SecretString::from("never")).is_err());
+        assert_eq!(clone.open(CELL, &before).unwrap_err(), OpenError::OtherKey);
     }
 }

@@ -1,4 +1,4 @@
-//! Keys for cookies and form tokens, derived from the secret key so that all replicas share them.
+//! Keys for cookies and form tokens, derived from the signing root in the database so that all replicas share them.
 
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
@@ -25,7 +25,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 impl Signer {
-    /// From the secret key's text (`secret_key::check` accepted it).
+    /// From the text of the signing root, see [`super::key_states::admit`].
     #[must_use]
     pub fn new(secret: &SecretString) -> Self {
         #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod backup;
 pub mod demo;
+pub mod key;
 pub mod migrate;
 pub mod restore;
 pub mod sandbox;
@@ -49,6 +50,8 @@ pub enum Command {
     User(user::Arguments),
     /// Verify the audit log, or prune its oldest entries.
     Audit(audit::Arguments),
+    /// Show the secret keys by their fingerprints, or replace the current one while the portal works.
+    Key(key::Arguments),
     /// Write a consistent copy of the SQLite database to a file, also while the portal works.
     Backup(backup::Arguments),
     /// Put a backup in the place of the SQLite database; every program on it must be stopped.
@@ -72,7 +75,7 @@ pub enum CommandError {
     Settings(#[from] SettingsError),
     /// The portal cannot start.
     #[error(transparent)]
-    Start(#[from] StartError),
+    Start(StartError),
     /// The database.
     #[error("{0}")]
     Store(#[from] StoreError),
@@ -82,6 +85,15 @@ pub enum CommandError {
     /// Anything else, in words for people.
     #[error("{0}")]
     Failed(String),
+}
+
+impl From<StartError> for CommandError {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Store(error) => Self::Store(error),
+            error => Self::Start(error),
+        }
+    }
 }
 
 impl CommandError {
@@ -110,6 +122,7 @@ pub async fn run(command: Command) -> Result<(), CommandError> {
         Command::Status(arguments) => status::run(arguments).await,
         Command::User(arguments) => user::run(arguments).await,
         Command::Audit(arguments) => audit::run(arguments).await,
+        Command::Key(arguments) => key::run(arguments).await,
         Command::Backup(arguments) => backup::run(arguments).await,
         Command::Restore(arguments) => restore::run(arguments).await,
     }

@@ -72,11 +72,11 @@ pub async fn run(arguments: Arguments) -> Result<(), CommandError> {
             refusal.why()
         )));
     }
-    let steps = app
-        .scheduler()
-        .run_until_idle(&filter)
-        .await
-        .map_err(|error| CommandError::Failed(error.to_string()))?;
+    // On the list like any other process, so that a rotation of the secret key waits for it.
+    let presence = app.announce(false, false);
+    let steps = app.scheduler().run_until_idle(&filter).await;
+    presence.leave().await;
+    let steps = steps.map_err(|error| CommandError::Failed(error.to_string()))?;
     let runs: Vec<_> = steps
         .iter()
         .filter_map(|step| match step {

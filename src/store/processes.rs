@@ -29,6 +29,10 @@ pub struct Announcement {
     pub has_portal: bool,
     /// Whether it syncs.
     pub has_scheduler: bool,
+    /// Fingerprints of the secret keys that it holds. Versions that cannot say so hold none.
+    pub held_keys: Vec<String>,
+    /// Fingerprint of the key with which it seals.
+    pub sealing_key: Option<String>,
 }
 
 /// A process as the database knows it.
@@ -50,6 +54,10 @@ pub struct Process {
 /// As any query.
 pub fn announce(conn: &mut AnyConn, said: &Announcement) -> Result<(), StoreError> {
     let now = database_now(conn)?.naive_utc();
+    let keys = (
+        processes::held_keys.eq(said.held_keys.join(" ")),
+        processes::sealing_key.eq(said.sealing_key.as_deref()),
+    );
     each!(conn, |c| diesel::insert_into(processes::table)
         .values((
             processes::name.eq(&said.name),
@@ -58,10 +66,11 @@ pub fn announce(conn: &mut AnyConn, said: &Announcement) -> Result<(), StoreErro
             processes::has_scheduler.eq(said.has_scheduler),
             processes::started_at.eq(now),
             processes::last_seen_at.eq(now),
+            keys.clone(),
         ))
         .on_conflict(processes::name)
         .do_update()
-        .set(processes::last_seen_at.eq(now))
+        .set((processes::last_seen_at.eq(now), keys))
         .execute(c))?;
     diesel::delete(processes::table.filter(processes::last_seen_at.lt(now - FORGOTTEN)))
         .execute(conn)?;
@@ -83,7 +92,16 @@ pub fn leave(conn: &mut AnyConn, name: &str) -> Result<(), StoreError> {
 /// As any query.
 pub fn list(conn: &mut AnyConn) -> Result<Vec<Process>, StoreError> {
     let now = database_now(conn)?;
-    type Row = (String, String, bool, bool, NaiveDateTime, NaiveDateTime);
+    type Row = (
+        String,
+        String,
+        bool,
+        bool,
+        NaiveDateTime,
+        NaiveDateTime,
+        Option<String>,
+        Option<String>,
+    );
     let rows: Vec<Row> = processes::table
         .order((processes::last_seen_at.desc(), processes::name.asc()))
         .limit(100)
@@ -91,12 +109,18 @@ pub fn list(conn: &mut AnyConn) -> Result<Vec<Process>, StoreError> {
     Ok(rows
         .into_iter()
         .map(
-            |(name, version, has_portal, has_scheduler, started, seen)| Process {
+            |(name, version, has_portal, has_scheduler, started, seen, held, sealing)| Process {
                 said: Announcement {
                     name,
                     version,
                     has_portal,
                     has_scheduler,
+                    held_keys: held
+                        .unwrap_or_default()
+                        .split_whitespace()
+                        .map(str::to_owned)
+                        .collect(),
+                    sealing_key: sealing,
                 },
                 started_at: started.and_utc(),
                 last_seen_at: seen.and_utc(),

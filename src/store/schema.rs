@@ -830,6 +830,26 @@ diesel::table! {
         has_scheduler -> Bool,
         started_at -> Timestamp,
         last_seen_at -> Timestamp,
+        held_keys -> Nullable<Text>,
+        sealing_key -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    secret_keys (id) {
+        id -> Text,
+        state -> Text,
+        current_since -> Timestamp,
+        retiring_since -> Nullable<Timestamp>,
+        retired_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    signing_roots (name) {
+        name -> Text,
+        root_sealed -> Binary,
+        created_at -> Timestamp,
     }
 }
 
@@ -980,5 +1000,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     api_calls,
     app_credential_checks,
     processes,
+    secret_keys,
+    signing_roots,
     api_tokens,
 );

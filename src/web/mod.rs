@@ -136,7 +136,7 @@ pub struct Portal {
 }
 
 impl Portal {
-    /// Puts a portal together. `secret` is the secret key's text. Takes as long as one password hash.
+    /// Puts a portal together. `secret` is the text of the signing root. Takes as long as one password hash.
     ///
     /// # Errors
     /// When the operating system has no randomness.

@@ -14,6 +14,7 @@ mod arguments;
 mod audit;
 mod backup;
 mod environment;
+mod key;
 mod logs;
 mod people;
 mod work;

@@ -12,6 +12,7 @@ mod support;
 
 mod killed;
 mod replicas;
+mod rotation;
 
 /// A small generator of random numbers (splitmix64): the same seed gives the same moments.
 struct Moments(u64);

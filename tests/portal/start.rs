@@ -83,6 +83,7 @@ impl TestPortal {
         };
         let app = App::open(Settings::read(&environment).unwrap(), options).unwrap();
         let store = app.store().clone();
+        app.take_keys().await.unwrap();
         let portal = app.portal().unwrap();
         let server = serve(portal.clone(), listener, ServeOptions { workers: 1 }).unwrap();
         let handle = server.handle();

@@ -22,6 +22,7 @@ mod pauses;
 mod records;
 mod reports;
 mod schema;
+mod sealed_cells;
 mod search;
 mod settings;
 mod sync_pages;

@@ -185,6 +185,8 @@ fn processes_announce_themselves_fall_silent_and_are_forgotten() {
         version: "1.2.3".to_owned(),
         has_portal: true,
         has_scheduler: false,
+        held_keys: vec!["0a0b0c0d".to_owned(), "01020304".to_owned()],
+        sealing_key: Some("01020304".to_owned()),
     };
     for name in ["one", "two", "two"] {
         processes::announce(conn, &said(name)).unwrap();
