@@ -9,8 +9,8 @@ use crate::support::{System, TestDatabase};
 /// Columns of bytes in which nothing is sealed.
 const OPEN: [&str; 3] = [
     "form_submissions.content_hash",
-    "form_submissions.raw",
-    "lead_gen_form_versions.raw",
+    "lead_form_versions.raw",
+    "submission_contents.raw",
 ];
 
 #[test]
