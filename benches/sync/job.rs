@@ -121,7 +121,7 @@ async fn prepare(app: &App) {
                 name: "Bench".into(),
                 roles: vec![Role::Administrator],
                 time_zone: TimeZone::default(),
-                password_hash: SecretString::from("none"),
+                password_hash: Some(SecretString::from("none")),
             };
             let user = accounts::add(conn, now, &Actor::system(), new).unwrap();
             let profile = ProfileId::new(Uuid::now_v7());

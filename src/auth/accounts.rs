@@ -26,8 +26,8 @@ pub struct NewUser {
     pub roles: Vec<Role>,
     /// In which zone the person reads times.
     pub time_zone: TimeZone,
-    /// The PHC string.
-    pub password_hash: SecretString,
+    /// The PHC string; without one the person is invited, and may not sign in before they come by the link.
+    pub password_hash: Option<SecretString>,
 }
 
 /// Why a person cannot be added.
@@ -72,8 +72,8 @@ pub fn add(
         email: new.email.trim().to_owned(),
         email_key,
         name,
-        password_hash: Some(new.password_hash),
-        is_enabled: true,
+        is_enabled: new.password_hash.is_some(),
+        password_hash: new.password_hash,
         time_zone: new.time_zone,
         preferences: Preferences::default(),
         roles,
@@ -87,10 +87,14 @@ pub fn add(
         tx,
         now,
         actor,
-        "user.added",
+        if user.is_enabled {
+            "user.added"
+        } else {
+            "user.invited"
+        },
         ("user", user.id.as_str(), &user.name),
         None,
-        Some(access_state(&user.roles, true)),
+        Some(access_state(&user.roles, user.is_enabled)),
     )?;
     Ok(user)
 }

@@ -6,8 +6,9 @@ use actix_session::Session;
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, ResponseError};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::sessions::{SECRET, SessionEnd, USER_ID, found_user};
+use super::sessions::{FRESH_FOR, SECRET, SessionEnd, USER_ID, found};
 use super::signing::digest;
 use crate::domain::access::{Permission, Role, allows};
 use crate::domain::ids::UserId;
@@ -33,6 +34,8 @@ pub struct CurrentUser {
     pub lock_version: i64,
     /// When this session ends if nothing more is opened.
     pub session_end: SessionEnd,
+    /// When the person proved who they are: by signing in, or by confirming it.
+    pub proved_at: DateTime<Utc>,
     session_secret: String,
 }
 
@@ -41,6 +44,12 @@ impl CurrentUser {
     #[must_use]
     pub fn can(&self, permission: Permission) -> bool {
         allows(&self.roles, permission)
+    }
+
+    /// Whether the person proved a short time ago who they are; `grace` on top, for forms that were opened in time.
+    #[must_use]
+    pub fn is_fresh(&self, now: DateTime<Utc>, grace: TimeDelta) -> bool {
+        now - self.proved_at < FRESH_FOR + grace
     }
 
     /// A name for this session that stays the same until it ends and cannot be used to take it over: binds an OAuth
@@ -61,8 +70,8 @@ impl CurrentUser {
     pub fn of(session: &Session) -> Option<Self> {
         let id: UserId = session.get(USER_ID).ok().flatten()?;
         let session_secret: String = session.get(SECRET).ok().flatten()?;
-        let (user, session_end) =
-            found_user().filter(|(user, _)| user.id == id && user.is_enabled)?;
+        let found = found().filter(|found| found.user.id == id && found.user.is_enabled)?;
+        let user = found.user;
         Some(Self {
             id: user.id,
             email: user.email,
@@ -71,7 +80,8 @@ impl CurrentUser {
             time_zone: user.time_zone,
             preferences: user.preferences,
             lock_version: user.lock_version,
-            session_end,
+            session_end: found.end,
+            proved_at: found.proved_at,
             session_secret,
         })
     }

@@ -1,5 +1,6 @@
 //! Who somebody is: keys, passwords, sessions, and the extractors that put a person into a handler's signature.
 
+pub mod account_links;
 pub mod accounts;
 pub mod api_tokens;
 pub mod current_user;

@@ -29,6 +29,12 @@ const TOUCH_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// Noting the last use is worth no more waiting than this: the page comes first, and the next request notes it as well.
 const TOUCH_PATIENCE: Duration = Duration::from_millis(250);
 
+/// For how long a proof of who one is (signing in, or confirming it) opens what an open session alone must not.
+pub const FRESH_FOR: TimeDelta = TimeDelta::minutes(10);
+
+/// For how much longer a form may be filled in that was opened in time.
+pub const FORM_GRACE: TimeDelta = TimeDelta::minutes(5);
+
 /// How long a session lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -64,6 +70,16 @@ pub struct SessionEnd {
     pub is_final: bool,
 }
 
+/// What a request learns of its session beside what is in it.
+pub(super) struct Found {
+    /// Whose it is, read a moment ago.
+    pub(super) user: User,
+    /// When it ends.
+    pub(super) end: SessionEnd,
+    /// When its person proved who they are: confirming it begins the session under a new id.
+    pub(super) proved_at: DateTime<Utc>,
+}
+
 impl SessionEnd {
     fn of(session: &sessions::Session, limits: Limits) -> Self {
         let last = session.expires_at.min(session.created_at + limits.absolute);
@@ -76,18 +92,18 @@ impl SessionEnd {
 }
 
 tokio::task_local! {
-    /// The user whom this request's session was found to belong to, and when it ends.
-    static FOUND: RefCell<Option<(User, SessionEnd)>>;
+    /// What was read together with this request's session.
+    static FOUND: RefCell<Option<Found>>;
 }
 
 /// Runs one request. actix-session hands on only what is in the session, but the user was read together with it: this
-/// keeps the user for `found_user`, so that no page reads it twice.
+/// keeps the user for `found`, so that no page reads it twice.
 pub async fn within_request<F: Future>(request: F) -> F::Output {
     FOUND.scope(RefCell::new(None), request).await
 }
 
-/// The user of this request's session, read from the database a moment ago, and when the session ends.
-pub(super) fn found_user() -> Option<(User, SessionEnd)> {
+/// What was read together with this request's session, a moment ago.
+pub(super) fn found() -> Option<Found> {
     FOUND.try_with(RefCell::take).ok().flatten()
 }
 
@@ -140,8 +156,12 @@ impl Sessions {
             }
         }
         // Outside of a request there is nobody to hand it to.
-        let end = SessionEnd::of(&session, limits);
-        let _handed = FOUND.try_with(|found| found.replace(Some((user, end))));
+        let found = Found {
+            user,
+            end: SessionEnd::of(&session, limits),
+            proved_at: session.created_at,
+        };
+        let _handed = FOUND.try_with(|slot| slot.replace(Some(found)));
         Ok(Some(session))
     }
 
@@ -272,6 +292,12 @@ pub fn begin(
     session.insert(SECRET, random_token()?)?;
     session.insert(BROWSER, browser)?;
     Ok(())
+}
+
+/// Notes that the person of this session proved again who they are: it goes on under a new id, from now on, and the old id is
+/// dead. Open forms stay valid.
+pub fn prove_again(session: &actix_session::Session) {
+    session.renew();
 }
 
 /// A session as its owner sees it.

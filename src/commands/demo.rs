@@ -218,7 +218,7 @@ async fn make_people(app: &App) -> Result<Vec<Person>, CommandError> {
                     id: UserId::new(Uuid::now_v7()),
                     email: (*email).to_owned(),
                     name: (*name).to_owned(),
-                    password_hash: hash,
+                    password_hash: Some(hash),
                     roles: vec![*role],
                     time_zone: TimeZone::default(),
                 };

@@ -115,7 +115,7 @@ async fn add(
         name,
         roles,
         time_zone: TimeZone::UTC,
-        password_hash: passwords::hash_now(&secret).map_err(failed)?,
+        password_hash: Some(passwords::hash_now(&secret).map_err(failed)?),
     };
     let user = store
         .write(move |tx| accounts::add(tx, now, &Actor::command_line(), new))

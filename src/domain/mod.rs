@@ -5,6 +5,7 @@
 //! | [`access`], [`users`], [`password`] | who may do what; the last Administrator; what a password must be |
 //! | [`groups`], [`group_members`] | names of groups, and who of a list of addresses becomes a member |
 //! | [`api_token`], [`rate`] | names, lifetimes and states of API tokens; how many requests a minute |
+//! | [`account_link`] | one-time links by which people set their password |
 //! | [`profile`], [`account`], [`form`], [`submission`] | the records that come from LinkedIn, and their states |
 //! | [`field_mapping`] | from answers to values of lead fields |
 //! | [`normalise`], [`strategy`], [`matching`] | which lead a submission belongs to, and what to do with it |
@@ -21,6 +22,7 @@
 
 pub mod access;
 pub mod account;
+pub mod account_link;
 pub mod api_token;
 pub mod assignment;
 pub mod configuration;

@@ -869,6 +869,18 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    account_links (user_id) {
+        user_id -> Text,
+        purpose -> Text,
+        token_hash -> Text,
+        created_at -> Timestamp,
+        created_by_name -> Text,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::joinable!(account_links -> users (user_id));
 diesel::joinable!(user_roles -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(linkedin_user_profiles -> organizations (organization_id));
@@ -1003,4 +1015,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     secret_keys,
     signing_roots,
     api_tokens,
+    account_links,
 );

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::columns::Cells;
 use super::schema::{user_roles, users};
-use super::{AnyConn, StoreError};
+use super::{AnyConn, StoreError, account_links};
 use crate::domain::access::Role;
 use crate::domain::ids::UserId;
 use crate::domain::preferences::Preferences;
@@ -272,6 +272,9 @@ pub fn set_access(
     .execute(conn)?;
     one_row(changed)?;
     write_roles(conn, id.as_str(), roles)?;
+    if before.is_enabled && !is_enabled {
+        account_links::delete_of_user(conn, id)?;
+    }
     Ok(before)
 }
 
@@ -322,7 +325,32 @@ pub fn set_preferences(
     one_row(changed)
 }
 
-/// Replaces the password; `hash` is a PHC string.
+/// Lets an invited person in, under the name that they gave themselves.
+///
+/// # Errors
+/// `Stale` when the user is gone or may sign in already.
+pub fn accept(
+    conn: &mut AnyConn,
+    now: DateTime<Utc>,
+    id: &UserId,
+    name: &str,
+) -> Result<(), StoreError> {
+    let changed = diesel::update(
+        users::table
+            .find(id.as_str())
+            .filter(users::is_enabled.eq(false)),
+    )
+    .set((
+        users::name.eq(name),
+        users::is_enabled.eq(true),
+        users::updated_at.eq(now.naive_utc()),
+        users::lock_version.eq(users::lock_version + 1),
+    ))
+    .execute(conn)?;
+    one_row(changed)
+}
+
+/// Replaces the password; `hash` is a PHC string. A link for a new password, made before, is of no use any more.
 ///
 /// # Errors
 /// `Stale` when the user is gone.
@@ -332,6 +360,7 @@ pub fn set_password(
     id: &UserId,
     hash: &SecretString,
 ) -> Result<(), StoreError> {
+    account_links::delete_of_user(conn, id)?;
     let changed = diesel::update(users::table.find(id.as_str()))
         .set((
             users::password_hash.eq(hash.expose_secret()),

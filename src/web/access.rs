@@ -7,10 +7,12 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{FromRequest, Handler, HttpMessage, Responder, Route, guard, web};
+use chrono::TimeDelta;
 
+use super::shell::see_other;
 use super::visitor::Visitor;
-use super::{Portal, WebError, body, refusals, sign_in, upload};
-use crate::auth::CurrentUser;
+use super::{Portal, WebError, body, confirm, refusals, sign_in, upload};
+use crate::auth::{CurrentUser, sessions};
 use crate::domain::access::Permission;
 
 /// Who may use a route.
@@ -35,6 +37,8 @@ pub struct RouteInfo {
     pub path: &'static str,
     /// Who may use it.
     pub access: Access,
+    /// Whether an open session is not enough: the person must have proved a short time ago who they are.
+    pub is_fresh: bool,
 }
 
 /// One line with its handler.
@@ -42,6 +46,15 @@ pub struct Entry {
     /// The line.
     pub info: RouteInfo,
     route: Route,
+}
+
+impl Entry {
+    /// The same line for those only who proved a short time ago who they are.
+    #[must_use]
+    pub fn fresh(mut self) -> Self {
+        self.info.is_fresh = true;
+        self
+    }
 }
 
 /// A page.
@@ -57,6 +70,7 @@ where
             method: Method::GET,
             path,
             access,
+            is_fresh: false,
         },
         route: web::route().guard(is_read).to(handler),
     }
@@ -74,6 +88,7 @@ where
             method: Method::POST,
             path,
             access,
+            is_fresh: false,
         },
         route: web::post().to(handler),
     }
@@ -151,6 +166,38 @@ fn is_blocked(line: &RouteInfo, request: &ServiceRequest) -> bool {
             .is_some_and(|portal| portal.connector.deployment().hides_linkedin())
 }
 
+/// Where somebody proves again who they are, on the way to this line; nothing for those who did a short time ago.
+fn way_over_confirmation(
+    line: &RouteInfo,
+    lines: &[RouteInfo],
+    user: &CurrentUser,
+    request: &ServiceRequest,
+) -> Option<String> {
+    let now = request.app_data::<web::Data<Portal>>()?.clock.now();
+    let is_read = line.method == Method::GET;
+    let grace = if is_read {
+        TimeDelta::zero()
+    } else {
+        sessions::FORM_GRACE
+    };
+    if !line.is_fresh || user.is_fresh(now, grace) {
+        return None;
+    }
+    // A change goes back to its page: the one of the same address, or the one above.
+    let wanted = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |path| path.as_str());
+    let has_page = lines.iter().any(|line| line.method == Method::GET);
+    let back = match request.path().rsplit_once('/') {
+        _ if is_read => wanted,
+        _ if has_page => request.path(),
+        Some((above, _)) => above,
+        None => "/",
+    };
+    Some(confirm::way_over(back))
+}
+
 async fn admit(
     lines: &[RouteInfo],
     mut request: ServiceRequest,
@@ -173,15 +220,22 @@ async fn admit(
             (Access::SignedIn | Access::Needs(_), Some(_)) if is_blocked(line, &request) => {
                 Some(Some(WebError::HiddenByDeployment))
             }
-            (Access::SignedIn, Some(_)) => None,
-            (Access::Needs(permission), Some(user)) if user.can(permission) => None,
-            (Access::Needs(permission), Some(_)) => Some(Some(WebError::Forbidden(permission))),
+            (Access::Needs(permission), Some(user)) if !user.can(permission) => {
+                Some(Some(WebError::Forbidden(permission)))
+            }
+            (Access::SignedIn | Access::Needs(_), Some(user)) => {
+                way_over_confirmation(line, lines, user, &request)
+                    .map(|way| Some(WebError::Unconfirmed(way)))
+            }
         }
     };
     let response = match refusal {
         Some(None) => {
             let answer = sign_in::ask(request.request());
             return Ok(request.into_response(answer));
+        }
+        Some(Some(WebError::Unconfirmed(way))) if method.is_safe() => {
+            return Ok(request.into_response(see_other(&way)));
         }
         Some(Some(error)) => request.error_response(error),
         None if method.is_safe() || line.access == Access::Signed => next.call(request).await?,

@@ -1,6 +1,5 @@
 //! API tokens: list, make one (shown once), revoke one.
 
-use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use askama::Template;
@@ -9,8 +8,6 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::confirm::own_password;
-use super::form::SecretText;
 use super::history::{self, History};
 use super::{Answer, FieldErrors, Flash, Form, Path, Portal, Shell};
 use crate::auth::{CurrentUser, api_tokens as issuing};
@@ -59,7 +56,6 @@ pub struct NewTokenForm {
     name: String,
     role: String,
     lifetime: String,
-    your_password: SecretText,
 }
 
 #[derive(Template)]
@@ -117,7 +113,6 @@ struct ApiTokensCreated {
 /// # Errors
 /// As the database.
 pub async fn create(
-    request: HttpRequest,
     portal: Data<Portal>,
     shell: Shell,
     current: CurrentUser,
@@ -138,10 +133,6 @@ pub async fn create(
             .parse::<Lifetime>()
             .map_err(|_| "Choose one of the lifetimes."),
     );
-    if errors.is_empty() {
-        let (field, given) = ("your_password", &form.your_password);
-        own_password(&request, &portal, &current, given, field, &mut errors).await?;
-    }
     let (true, Some(name), Some(role), Some(lifetime)) = (errors.is_empty(), name, role, lifetime)
     else {
         let page = ApiTokensNew {

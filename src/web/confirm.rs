@@ -1,14 +1,130 @@
-//! Asks for one's own password again before what an open session alone must not be able to do.
+//! Asks people to prove again who they are, before what an open session alone must not be able to do.
+//!
+//! Lines of the route table that say `.fresh()` open for some minutes after a proof ([`crate::auth::sessions::FRESH_FOR`]);
+//! later, a page leads over [`show`] and comes back, and a change is refused with the way there.
 
+use actix_session::Session;
 use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
+use askama::Template;
+use serde::Deserialize;
 
 use super::form::SecretText;
 use super::guards::client_address;
-use super::{FieldErrors, Portal, WebError};
-use crate::auth::CurrentUser;
+use super::sign_in::safe_path;
+use super::{Answer, FieldErrors, Form, Portal, Query, Shell, WebError};
 use crate::auth::passwords::Verdict;
 use crate::auth::throttle::Attempt;
+use crate::auth::{CurrentUser, sessions};
+use crate::store::audit::{self, Actor};
 use crate::store::users;
+
+/// Where the page is.
+const PATH: &str = "/account/confirmation";
+
+/// The address of the page, on the way to `path`.
+pub(super) fn way_over(path: &str) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("to", path);
+    format!("{PATH}?{}", query.finish())
+}
+
+#[derive(Template)]
+#[template(path = "account/confirmation.html")]
+struct AccountConfirmation {
+    shell: Shell,
+    to: String,
+    has_password: bool,
+    errors: FieldErrors,
+}
+
+/// Where to go on.
+#[derive(Debug, Deserialize)]
+pub struct Target {
+    to: Option<String>,
+}
+
+/// The proof.
+#[derive(Debug, Deserialize)]
+pub struct ProofForm {
+    #[serde(default)]
+    to: String,
+    password: SecretText,
+}
+
+async fn page(
+    portal: &Portal,
+    shell: Shell,
+    user: &CurrentUser,
+    to: Option<&str>,
+) -> Result<AccountConfirmation, WebError> {
+    let id = user.id.clone();
+    let record = portal.store.read(move |conn| users::get(conn, &id)).await?;
+    Ok(AccountConfirmation {
+        shell,
+        to: to.and_then(safe_path).unwrap_or_default(),
+        has_password: record.password_hash.is_some(),
+        errors: FieldErrors::new(),
+    })
+}
+
+/// GET /account/confirmation
+///
+/// # Errors
+/// As the database.
+pub async fn show(
+    portal: Data<Portal>,
+    shell: Shell,
+    user: CurrentUser,
+    Query(target): Query<Target>,
+) -> Answer {
+    let page = page(&portal, shell, &user, target.to.as_deref()).await?;
+    page.shell.render(StatusCode::OK, &page)
+}
+
+/// POST /account/confirmation: the session goes on under a new id, as after signing in.
+///
+/// # Errors
+/// As the database.
+pub async fn create(
+    request: HttpRequest,
+    portal: Data<Portal>,
+    session: Session,
+    shell: Shell,
+    user: CurrentUser,
+    actor: Actor,
+    Form(form): Form<ProofForm>,
+) -> Answer {
+    let mut errors = FieldErrors::new();
+    own_password(
+        &request,
+        &portal,
+        &user,
+        &form.password,
+        "password",
+        &mut errors,
+    )
+    .await?;
+    if !errors.is_empty() {
+        let mut page = page(&portal, shell, &user, Some(&form.to)).await?;
+        page.errors = errors;
+        return page.shell.render(StatusCode::UNPROCESSABLE_ENTITY, &page);
+    }
+    let now = portal.clock.now();
+    portal
+        .store
+        .write(move |tx| {
+            let object = ("user", user.id.as_str(), user.name.as_str());
+            audit::record(tx, now, &actor, "session.confirmed", object, None, None)
+        })
+        .await?;
+    sessions::prove_again(&session);
+    let to = safe_path(&form.to);
+    Ok(shell
+        .redirect(to.as_deref().unwrap_or("/account"))
+        .quietly())
+}
 
 /// Checks the person's own password and notes an error at `field` when it is wrong. Guesses are throttled as at sign-in:
 /// a session that somebody took over must not become a way to guess the password.

@@ -1,16 +1,12 @@
 //! Settings › LinkedIn account connections: what the organisation allows, and what a change would do before it is saved.
 
-use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use askama::Template;
 use serde::Deserialize;
 
-use super::confirm::own_password;
-use super::form::SecretText;
 use super::history::{self, History};
 use super::{Answer, FieldErrors, Flash, Form, Portal, Query, Shell, WebError};
-use crate::auth::CurrentUser;
 use crate::domain::connections::{Refusal, Setting};
 use crate::domain::ids::GroupId;
 use crate::store::audit::Actor;
@@ -108,7 +104,6 @@ struct ConnectionsConsequences {
     setting: Setting,
     group: Option<Group>,
     consequences: Consequences,
-    errors: FieldErrors,
 }
 
 /// What was chosen on the page before.
@@ -176,7 +171,6 @@ async fn consequences_page(
         setting,
         group,
         consequences,
-        errors: FieldErrors::new(),
     })
 }
 
@@ -204,7 +198,6 @@ pub struct ConnectionsForm {
     setting: String,
     group: Option<String>,
     lock_version: String,
-    your_password: SecretText,
 }
 
 /// What the deployment decides cannot be changed on a page.
@@ -221,10 +214,8 @@ fn refuse_overruled(portal: &Portal) -> Result<(), WebError> {
 /// # Errors
 /// `Stale`, `Invalid`, or as the database.
 pub async fn update(
-    request: HttpRequest,
     portal: Data<Portal>,
     shell: Shell,
-    current: CurrentUser,
     actor: Actor,
     Form(form): Form<ConnectionsForm>,
 ) -> Answer {
@@ -237,14 +228,6 @@ pub async fn update(
         .lock_version
         .parse()
         .map_err(|_| WebError::Invalid("The form does not say what it was made from.".into()))?;
-    let mut errors = FieldErrors::new();
-    let (field, given) = ("your_password", &form.your_password);
-    own_password(&request, &portal, &current, given, field, &mut errors).await?;
-    if !errors.is_empty() {
-        let mut page = consequences_page(&portal, shell, (setting, group)).await?;
-        (page.lock_version, page.errors) = (version, errors);
-        return page.shell.render(StatusCode::UNPROCESSABLE_ENTITY, &page);
-    }
     let now = portal.clock.now();
     let done = portal
         .store

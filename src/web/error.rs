@@ -33,6 +33,9 @@ pub enum WebError {
     /// Not allowed for another reason; the sentence is for the person.
     #[error("refused: {0}")]
     Refused(String),
+    /// Not before the person proves again who they are; this is the way over it.
+    #[error("who it is was proved too long ago")]
+    Unconfirmed(String),
     /// Whoever runs the portal has switched LinkedIn features off.
     #[error("LinkedIn features are switched off by the deployment")]
     HiddenByDeployment,
@@ -117,6 +120,7 @@ impl ResponseError for WebError {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Forbidden(_)
             | Self::Refused(_)
+            | Self::Unconfirmed(_)
             | Self::HiddenByDeployment
             | Self::FormExpired
             | Self::OtherOrigin => StatusCode::FORBIDDEN,
@@ -211,6 +215,12 @@ impl Words {
                 sentence.clone(),
                 "Nothing was changed.",
             ),
+            WebError::Unconfirmed(way) => Self::new(
+                "Confirm that it is you",
+                "This change asks who you are when you signed in more than some minutes ago.",
+                "Nothing was changed. Confirm that it is you; then you are back on the page and can make the change.",
+            )
+            .with_link(way, "Confirm that it is you"),
             WebError::HiddenByDeployment => Self::new(
                 Refusal::HiddenByDeployment.title(),
                 Refusal::HiddenByDeployment.why(),

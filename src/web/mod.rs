@@ -17,6 +17,7 @@
 
 pub mod access;
 mod account;
+mod account_links;
 mod accounts;
 pub mod api;
 mod api_tokens;
@@ -47,6 +48,7 @@ mod health;
 pub mod history;
 mod home;
 mod integration_configuration;
+mod invitations;
 pub mod keyset;
 mod lead_exports;
 mod lead_imports;

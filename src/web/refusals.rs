@@ -24,6 +24,7 @@ fn reason(response: &HttpResponse) -> String {
         Some(WebError::Forbidden(permission)) => {
             format!("no role allows to {}", permission.label())
         }
+        Some(WebError::Unconfirmed(_)) => "who it is was proved too long ago".to_owned(),
         Some(WebError::HiddenByDeployment) => {
             "LinkedIn features are switched off by the deployment".to_owned()
         }

@@ -7,11 +7,11 @@ use actix_web::{HttpResponse, web};
 
 use super::access::{self, Access, Entry, RouteInfo, get, post};
 use super::{
-    WebError, account, accounts, api_tokens, assignment_rules, audit_log, campaigns,
-    configuration_file, connect, connections, consent, custom_fields, dashboard, events,
-    field_mappings, forms, groups, home, integration_configuration, lead_exports, lead_imports,
-    leads, matching_strategies, pauses, profiles, setup, sign_in, submissions, sync_status, system,
-    users, webhooks,
+    WebError, account, account_links, accounts, api_tokens, assignment_rules, audit_log, campaigns,
+    configuration_file, confirm, connect, connections, consent, custom_fields, dashboard, events,
+    field_mappings, forms, groups, home, integration_configuration, invitations, lead_exports,
+    lead_imports, leads, matching_strategies, pauses, profiles, setup, sign_in, submissions,
+    sync_status, system, users, webhooks,
 };
 use crate::domain::access::Permission as P;
 
@@ -24,6 +24,10 @@ fn entries() -> Vec<Entry> {
         get ("/sign-in",                            Public,                sign_in::new),
         post("/sign-in",                            Public,                sign_in::create),
         post("/sign-out",                           SignedIn,              sign_in::destroy),
+        get ("/invitations/{token}",                Public,                account_links::invitation),
+        post("/invitations/{token}",                Public,                account_links::accept),
+        get ("/password-resets/{token}",            Public,                account_links::reset),
+        post("/password-resets/{token}",            Public,                account_links::set),
 
         get ("/webhooks/linkedin",                  Signed,                webhooks::challenge),
         post("/webhooks/linkedin",                  Signed,                webhooks::receive),
@@ -35,6 +39,8 @@ fn entries() -> Vec<Entry> {
         post("/account/sessions/others/end",        SignedIn,              account::end_other_sessions),
         post("/account/sessions/{id}/end",          SignedIn,              account::end_session),
         post("/account/session-extensions",         SignedIn,              account::extend_session),
+        get ("/account/confirmation",               SignedIn,              confirm::show),
+        post("/account/confirmation",               SignedIn,              confirm::create),
 
         get ("/account/consent",                    SignedIn,              consent::show),
         post("/account/consent",                    Needs(P::ManageOwnProfiles), consent::create),
@@ -119,22 +125,27 @@ fn entries() -> Vec<Entry> {
         get ("/sync-status/limits",                 Needs(P::ViewSyncStatus), sync_status::limits::show),
         get ("/sync-status/runs",                   Needs(P::ViewSyncStatus), sync_status::runs::index),
         get ("/sync-status/runs/{id}",              Needs(P::ViewSyncStatus), sync_status::runs::show),
-        get ("/sync-status/resets",                 Needs(P::ResetSynchronization), sync_status::resets::new),
-        post("/sync-status/resets",                 Needs(P::ResetSynchronization), sync_status::resets::create),
+        get ("/sync-status/resets",                 Needs(P::ResetSynchronization), sync_status::resets::new).fresh(),
+        post("/sync-status/resets",                 Needs(P::ResetSynchronization), sync_status::resets::create).fresh(),
 
         get ("/settings/setup",                     Needs(P::ManageIntegration), setup::show),
         post("/settings/setup/credential-checks",   Needs(P::ManageIntegration), setup::check),
         get ("/settings/system",                    Needs(P::ManageIntegration), system::show),
         get ("/settings/users",                     Needs(P::ManageUsers), users::index),
-        get ("/settings/users/new",                 Needs(P::ManageUsers), users::new),
-        post("/settings/users",                     Needs(P::ManageUsers), users::create),
+        get ("/settings/users/new",                 Needs(P::ManageUsers), users::new).fresh(),
+        post("/settings/users",                     Needs(P::ManageUsers), users::create).fresh(),
+        get ("/settings/users/invitations/new",     Needs(P::ManageUsers), invitations::new).fresh(),
+        post("/settings/users/invitations",         Needs(P::ManageUsers), invitations::create).fresh(),
         get ("/settings/users/{id}",                Needs(P::ManageUsers), users::show),
-        post("/settings/users/{id}",                Needs(P::ManageUsers), users::update),
-        post("/settings/users/{id}/password",       Needs(P::ManageUsers), users::reset_password),
+        post("/settings/users/{id}",                Needs(P::ManageUsers), users::update).fresh(),
+        post("/settings/users/{id}/password",       Needs(P::ManageUsers), users::reset_password).fresh(),
+        post("/settings/users/{id}/invitations",    Needs(P::ManageUsers), invitations::renew).fresh(),
+        post("/settings/users/{id}/password-links", Needs(P::ManageUsers), invitations::reset_link).fresh(),
+        post("/settings/users/{id}/links/withdrawal", Needs(P::ManageUsers), invitations::withdraw),
         post("/settings/users/{id}/sessions/end",   Needs(P::ManageUsers), users::end_sessions),
         get ("/settings/api-tokens",                Needs(P::ManageTokens), api_tokens::index),
-        get ("/settings/api-tokens/new",            Needs(P::ManageTokens), api_tokens::new),
-        post("/settings/api-tokens",                Needs(P::ManageTokens), api_tokens::create),
+        get ("/settings/api-tokens/new",            Needs(P::ManageTokens), api_tokens::new).fresh(),
+        post("/settings/api-tokens",                Needs(P::ManageTokens), api_tokens::create).fresh(),
         get ("/settings/api-tokens/{id}",           Needs(P::ManageTokens), api_tokens::show),
         post("/settings/api-tokens/{id}/revocation", Needs(P::ManageTokens), api_tokens::revoke),
         get ("/settings/groups",                    Needs(P::ManageUsers), groups::index),
@@ -194,8 +205,8 @@ fn entries() -> Vec<Entry> {
         post("/settings/integration-configuration", Needs(P::ManageIntegration), integration_configuration::update),
 
         get ("/settings/linkedin-account-connections", Needs(P::ManageConnections), connections::show),
-        post("/settings/linkedin-account-connections", Needs(P::ManageConnections), connections::update),
-        get ("/settings/linkedin-account-connections/consequences", Needs(P::ManageConnections), connections::consequences),
+        post("/settings/linkedin-account-connections", Needs(P::ManageConnections), connections::update).fresh(),
+        get ("/settings/linkedin-account-connections/consequences", Needs(P::ManageConnections), connections::consequences).fresh(),
 
         get ("/settings/configuration",             Needs(P::ManageIntegration), configuration_file::show),
         get ("/settings/configuration/export",      Needs(P::ManageIntegration), configuration_file::export),

@@ -4,13 +4,13 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header;
 use askama::Template;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
 
 use super::flash::Flash;
 use super::headers::FormActions;
 use super::menu::{self, MenuGroup};
-use super::{WebError, static_files};
+use super::{WebError, confirm, static_files};
 use crate::auth::CurrentUser;
 use crate::auth::signing::Signer;
 use crate::domain::access::Permission;
@@ -99,6 +99,20 @@ impl Shell {
     #[must_use]
     pub fn can(&self, permission: Permission) -> bool {
         self.user.as_ref().is_some_and(|user| user.can(permission))
+    }
+
+    /// Whether the person proved a short time ago who they are, so that changes that ask for it are offered.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        self.user
+            .as_ref()
+            .is_some_and(|user| user.is_fresh(self.now, TimeDelta::zero()))
+    }
+
+    /// Where the person confirms who they are, and comes back to this page.
+    #[must_use]
+    pub fn confirmation(&self) -> String {
+        confirm::way_over(&self.path)
     }
 
     /// The menu, as far as this person's roles go.

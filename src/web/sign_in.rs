@@ -224,7 +224,8 @@ async fn fail(
         .await
 }
 
-fn signing_actor(request: &HttpRequest, user: Option<&User>) -> Actor {
+/// Who acts before anybody is signed in: the person who is about to be, or nobody in particular.
+pub(super) fn signing_actor(request: &HttpRequest, user: Option<&User>) -> Actor {
     Actor {
         kind: if user.is_some() {
             ActorKind::User

@@ -1,30 +1,33 @@
-//! Users and roles: list, add, change roles, disable, reset a password, end sessions.
+//! Users and roles: list, add, change roles, disable, reset a password, end sessions. Invitations: [`super::invitations`].
 
-use actix_web::HttpRequest;
+use std::collections::BTreeSet;
+
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use askama::Template;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::confirm::own_password;
-use super::form::SecretText;
+use super::form::{NoFields, SecretText};
 use super::history::{self, History};
 use super::{Answer, FieldErrors, Flash, Form, Path, Portal, Query, Shell, WebError};
 use crate::auth::CurrentUser;
+use crate::auth::account_links::is_to_be_invited;
 use crate::auth::accounts::{self, AddUserError, NewUser, access_state};
 use crate::auth::passwords;
 use crate::domain::access::Role;
+use crate::domain::account_link::LinkPurpose;
 use crate::domain::ids::UserId;
 use crate::domain::password;
 use crate::domain::users::UserRuleError;
 use crate::domain::words::words;
+use crate::store::account_links::{self, AccountLink};
 use crate::store::audit::{self, Actor};
 use crate::store::users::{self, User};
 use crate::store::{StoreError, connections, groups, sessions};
 
 /// A check box for each role that people may hold, and whether it is ticked.
-fn role_boxes(chosen: &[String]) -> Vec<(Role, bool)> {
+pub(super) fn role_boxes(chosen: &[String]) -> Vec<(Role, bool)> {
     roles_for_people()
         .into_iter()
         .map(|role| (role, chosen.iter().any(|word| word == role.as_str())))
@@ -45,6 +48,8 @@ fn roles_for_people() -> Vec<Role> {
 struct UsersIndex {
     shell: Shell,
     users: Vec<User>,
+    /// Who was invited and has not come yet.
+    invited: BTreeSet<UserId>,
     search: String,
     role: Option<Role>,
     state: Option<UserState>,
@@ -103,14 +108,21 @@ impl UsersQuery {
 /// # Errors
 /// As the database.
 pub async fn index(portal: Data<Portal>, shell: Shell, Query(query): Query<UsersQuery>) -> Answer {
-    let (mut users, groups) = portal
+    let (mut users, invitations, groups) = portal
         .store
-        .read(|conn| Ok::<_, StoreError>((users::list(conn)?, groups::list(conn)?)))
+        .read(|conn| {
+            Ok::<_, StoreError>((
+                users::list(conn)?,
+                account_links::list_invitations(conn)?,
+                groups::list(conn)?,
+            ))
+        })
         .await?;
     users.retain(|user| query.finds(user));
     let page = UsersIndex {
         shell,
         users,
+        invited: invitations.into_iter().map(|link| link.user_id).collect(),
         search: query.q.unwrap_or_default(),
         role: query.role,
         state: query.state,
@@ -153,7 +165,6 @@ pub struct NewUserForm {
     roles: Vec<String>,
     #[serde(default)]
     password: Option<SecretText>,
-    your_password: SecretText,
 }
 
 /// GET /settings/users/new
@@ -171,7 +182,8 @@ pub async fn new(shell: Shell) -> Answer {
     page.shell.render(StatusCode::OK, &page)
 }
 
-fn check_role_words(words: &[String], errors: &mut FieldErrors) -> Vec<Role> {
+/// The roles that these words are; what is no role for people is noted at the field `roles`.
+pub(super) fn check_role_words(words: &[String], errors: &mut FieldErrors) -> Vec<Role> {
     let mut roles: Vec<Role> = words
         .iter()
         .filter_map(|word| match word.parse::<Role>() {
@@ -196,7 +208,6 @@ fn check_role_words(words: &[String], errors: &mut FieldErrors) -> Vec<Role> {
 /// # Errors
 /// As the database.
 pub async fn create(
-    request: HttpRequest,
     portal: Data<Portal>,
     shell: Shell,
     current: CurrentUser,
@@ -218,10 +229,6 @@ pub async fn create(
         errors.check("name", crate::domain::users::check_name(&form.name));
     }
     if errors.is_empty() {
-        let (field, given) = ("your_password", &form.your_password);
-        own_password(&request, &portal, &current, given, field, &mut errors).await?;
-    }
-    if errors.is_empty() {
         let is_generated = given.is_none();
         let secret = match given {
             Some(given) => given,
@@ -233,7 +240,7 @@ pub async fn create(
             name: form.name.clone(),
             roles,
             time_zone: current.time_zone,
-            password_hash: portal.passwords.hash(secret.clone()).await?,
+            password_hash: Some(portal.passwords.hash(secret.clone()).await?),
         };
         let now = portal.clock.now();
         let added = portal
@@ -280,6 +287,10 @@ struct UsersShow {
     is_enabled: bool,
     session_count: usize,
     is_self: bool,
+    /// The open link for a password, whether it works or has run out.
+    link: Option<AccountLink>,
+    /// Whether the person never came: an invitation is what they need.
+    is_to_be_invited: bool,
     roles: Vec<(Role, bool)>,
     history: History,
     errors: FieldErrors,
@@ -292,12 +303,14 @@ async fn show_page(
     id: UserId,
 ) -> Result<UsersShow, WebError> {
     let is_self = current.id == id;
-    let (user, session_count, history) = portal
+    let (user, session_count, link, history) = portal
         .store
         .read(move |conn| {
             let user = users::get(conn, &id)?;
             let history = history::read(conn, "user", id.as_str())?;
-            Ok::<_, StoreError>((user, sessions::list_of_user(conn, &id)?.len(), history))
+            let count = sessions::list_of_user(conn, &id)?.len();
+            let link = account_links::of_user(conn, &id)?;
+            Ok::<_, StoreError>((user, count, link, history))
         })
         .await?;
     let chosen: Vec<String> = user
@@ -307,6 +320,8 @@ async fn show_page(
         .collect();
     Ok(UsersShow {
         is_enabled: user.is_enabled,
+        is_to_be_invited: is_to_be_invited(&user),
+        link,
         roles: role_boxes(&chosen),
         errors: FieldErrors::new(),
         shell,
@@ -338,13 +353,6 @@ pub struct AccessForm {
     roles: Vec<String>,
     is_enabled: Option<String>,
     lock_version: String,
-    your_password: SecretText,
-}
-
-/// A change that only asks who makes it.
-#[derive(Debug, Deserialize)]
-pub struct ConfirmForm {
-    your_password: SecretText,
 }
 
 /// POST /settings/users/{id}: the person's sessions end, so that the next request meets the new roles with a new id.
@@ -352,7 +360,6 @@ pub struct ConfirmForm {
 /// # Errors
 /// `NotFound`, `Stale`, or as the database.
 pub async fn update(
-    request: HttpRequest,
     portal: Data<Portal>,
     shell: Shell,
     current: CurrentUser,
@@ -368,15 +375,13 @@ pub async fn update(
         .parse()
         .map_err(|_| WebError::Invalid("The form does not say what it was made from.".into()))?;
     if errors.is_empty() {
-        let (field, given) = ("your_password", &form.your_password);
-        own_password(&request, &portal, &current, given, field, &mut errors).await?;
-    }
-    if errors.is_empty() {
         let now = portal.clock.now();
         let wanted = id.clone();
         let saved = portal
             .store
             .write(move |tx| {
+                // An invited person gets in by the link, with a password.
+                let is_enabled = is_enabled && !account_links::is_invited(tx, &wanted)?;
                 let before = users::set_access(tx, now, &wanted, &roles, is_enabled, version)?;
                 sessions::delete_all_of_user(tx, &wanted, None)?;
                 audit::record(
@@ -412,26 +417,17 @@ pub async fn update(
 /// # Errors
 /// `NotFound`, or as the database.
 pub async fn reset_password(
-    request: HttpRequest,
     portal: Data<Portal>,
     shell: Shell,
     current: CurrentUser,
     actor: Actor,
     Path(id): Path<UserId>,
-    Form(form): Form<ConfirmForm>,
+    _: Form<NoFields>,
 ) -> Answer {
     if id == current.id {
         return Ok(shell.redirect("/account").flash(Flash::notice(
             "Change your own password here, with the current one.",
         )));
-    }
-    let mut errors = FieldErrors::new();
-    let (field, given) = ("your_password_again", &form.your_password);
-    own_password(&request, &portal, &current, given, field, &mut errors).await?;
-    if !errors.is_empty() {
-        let mut page = show_page(&portal, shell, &current, id).await?;
-        page.errors = errors;
-        return page.shell.render(StatusCode::UNPROCESSABLE_ENTITY, &page);
     }
     let password = passwords::generate()?;
     let hash = portal.passwords.hash(password.clone()).await?;

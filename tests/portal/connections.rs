@@ -8,7 +8,7 @@ use leadgen::domain::ids::{GroupId, UserId};
 use leadgen::store::{StoreError, groups};
 
 use crate::records_world::{shows_hostile_text_as_text, with_world};
-use crate::start::{PASSWORD, TestPortal};
+use crate::start::TestPortal;
 use crate::support::{Browserlike, Page, a_moment};
 
 const PATH: &str = "/settings/linkedin-account-connections";
@@ -213,13 +213,7 @@ async fn no_lists_whom_it_meets_takes_the_password_and_withdraws_at_once() {
         .expect_text("No LinkedIn account stops")
         .expect_text("restores nobody’s consent");
     admin
-        .submit(&page, "Save", &[("your_password", Some("wrong"))])
-        .await
-        .expect(422)
-        .expect_text("This is not your password.");
-    assert_eq!(authorization(&portal), ["authorized"]);
-    admin
-        .submit_and_follow(&page, "Save", &[("your_password", Some(PASSWORD))])
+        .submit_and_follow(&page, "Save", &[])
         .await
         .expect(200)
         .expect_text("set to No. The consent of 1 person was withdrawn.");
@@ -229,10 +223,7 @@ async fn no_lists_whom_it_meets_takes_the_password_and_withdraws_at_once() {
         ["given person 1 yes", "withdrawn setting_no 1 no"]
     );
     // The same page once more was made from an older state.
-    admin
-        .submit(&page, "Save", &[("your_password", Some(PASSWORD))])
-        .await
-        .expect(409);
+    admin.submit(&page, "Save", &[]).await.expect(409);
     // Back to Yes: nobody's consent comes back.
     let page = admin
         .get(&format!("{PATH}/consequences?setting=yes"))
@@ -240,7 +231,7 @@ async fn no_lists_whom_it_meets_takes_the_password_and_withdraws_at_once() {
         .expect(200)
         .expect_text("Nobody’s consent is withdrawn.");
     admin
-        .submit_and_follow(&page, "Save", &[("your_password", Some(PASSWORD))])
+        .submit_and_follow(&page, "Save", &[])
         .await
         .expect(200)
         .expect_text("set to Yes.");
@@ -349,10 +340,7 @@ async fn losing_the_role_or_being_disabled_withdraws_the_consent() {
             .find(|(name, _)| name == "lock_version")
             .unwrap()
             .1;
-        let mut all = vec![
-            ("lock_version", version.as_str()),
-            ("your_password", PASSWORD),
-        ];
+        let mut all = vec![("lock_version", version.as_str())];
         all.extend(fields);
         admin
             .post_with_token_of(&path, &path, &all)
@@ -437,7 +425,7 @@ async fn only_members_of_the_selected_group_may_connect_and_leaving_it_withdraws
         .expect_text("Not a member of the selected group")
         .expect_text("No LinkedIn user profile loses its access");
     admin
-        .submit_and_follow(&page, "Save", &[("your_password", Some(PASSWORD))])
+        .submit_and_follow(&page, "Save", &[])
         .await
         .expect(200)
         .expect_text("set to Selected group.")
@@ -537,15 +525,7 @@ async fn a_deployment_that_says_disabled_hides_and_blocks_linkedin_and_says_who_
         .number("SELECT lock_version FROM connection_settings")
         .to_string();
     admin
-        .post_with_token_of(
-            PATH,
-            PATH,
-            &[
-                ("setting", "no"),
-                ("lock_version", &version),
-                ("your_password", PASSWORD),
-            ],
-        )
+        .post_with_token_of(PATH, PATH, &[("setting", "no"), ("lock_version", &version)])
         .await
         .expect(409);
     assert_eq!(
