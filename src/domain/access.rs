@@ -57,7 +57,9 @@ impl TokenRole {
             Self::ReadOnly => {
                 "Reads leads, submissions, accounts, forms, sync status, mappings and strategies; changes nothing."
             }
-            Self::S2sInbound => "Reads the same, and sets the status and owner of leads.",
+            Self::S2sInbound => {
+                "Reads the same, sets the status and owner of leads, hands in submissions and tries them again, and starts synchronizations."
+            }
         }
     }
 

@@ -303,6 +303,27 @@ pub fn find(conn: &mut AnyConn, id: &AccountId) -> Result<Option<Account>, Store
         .transpose()
 }
 
+/// The account with LinkedIn's number, if there is one.
+///
+/// # Errors
+/// As any query.
+pub fn find_by_linkedin(
+    conn: &mut AnyConn,
+    owner_type: OwnerType,
+    linkedin_id: i64,
+) -> Result<Option<Account>, StoreError> {
+    let id: Option<String> = accounts::table
+        .filter(accounts::owner_type.eq(owner_type.as_str()))
+        .filter(accounts::linkedin_id.eq(linkedin_id))
+        .select(accounts::id)
+        .first(conn)
+        .optional()?;
+    match id {
+        Some(id) => find(conn, &super::columns::id("linkedin_accounts", &id)?),
+        None => Ok(None),
+    }
+}
+
 /// The account.
 ///
 /// # Errors

@@ -94,6 +94,25 @@ pub fn account(conn: &mut AnyConn, id: &AccountId) -> Result<ClaimedAccount, Sto
     })
 }
 
+/// Whether the sync can read through this profile: it is authorised, has a token, and its person's consent stands.
+///
+/// # Errors
+/// As any query.
+pub fn may_read(conn: &mut AnyConn, profile: &ProfileId) -> Result<bool, StoreError> {
+    use linkedin_user_profiles as p;
+    let found: i64 = p::table
+        .inner_join(linkedin_tokens::table)
+        .filter(p::id.eq(profile.as_str()))
+        .filter(p::authorization_status.eq(Authorization::Authorized.as_str()))
+        .filter(
+            p::authorized_by
+                .eq_any(active_consents::table.select(active_consents::user_id.nullable())),
+        )
+        .count()
+        .get_result(conn)?;
+    Ok(found > 0)
+}
+
 /// How much page roles let their member read, the most first: event leads are for two of them only
 /// (linkedin-api.md §3.4), and without any there are no leads at all.
 fn page_rights(roles: &[String]) -> u8 {

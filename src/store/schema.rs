@@ -493,6 +493,7 @@ diesel::table! {
         before_state -> Nullable<Text>,
         created_at -> Timestamp,
         undone_at -> Nullable<Timestamp>,
+        actor_name -> Nullable<Text>,
     }
 }
 

@@ -417,8 +417,10 @@ pub struct NewAct {
     pub id: String,
     /// The submission.
     pub submission_id: String,
-    /// Who acted.
+    /// The person who acted, or the token of the program.
     pub user_id: String,
+    /// The name under which a program acted.
+    pub actor_name: Option<String>,
     /// A word of [`ActKind`].
     pub kind: &'static str,
     /// Why, where somebody said so.
@@ -457,7 +459,7 @@ pub struct Act {
     pub submission_id: SubmissionId,
     /// What was done.
     pub kind: ActKind,
-    /// Who did it; `None` for somebody no longer known.
+    /// Who did it, a person or a program; `None` for somebody no longer known.
     pub user_name: Option<String>,
     /// Why, where somebody said so.
     pub reason: Option<String>,
@@ -487,6 +489,7 @@ pub fn of_submission(conn: &mut AnyConn, id: &SubmissionId) -> Result<Vec<Act>, 
         Option<String>,
         NaiveDateTime,
         Option<NaiveDateTime>,
+        Option<String>,
     );
     let rows: Vec<Row> = acts::table
         .left_join(users::table.on(users::id.eq(acts::user_id)))
@@ -503,12 +506,25 @@ pub fn of_submission(conn: &mut AnyConn, id: &SubmissionId) -> Result<Vec<Act>, 
             acts::before_state,
             acts::created_at,
             acts::undone_at,
+            acts::actor_name,
         ))
         .limit(200)
         .load(conn)?;
     rows.into_iter()
         .map(
-            |(id, submission, kind, user_name, reason, lead, version, before_state, at, undone)| {
+            |(
+                id,
+                submission,
+                kind,
+                user_name,
+                reason,
+                lead,
+                version,
+                before_state,
+                at,
+                undone,
+                actor_name,
+            )| {
                 let cells = Cells {
                     table: "submission_acts",
                     id: &id,
@@ -519,7 +535,7 @@ pub fn of_submission(conn: &mut AnyConn, id: &SubmissionId) -> Result<Vec<Act>, 
                     kind: cells.word("kind", &kind)?,
                     lead: lead.zip(version),
                     id,
-                    user_name,
+                    user_name: user_name.or(actor_name),
                     reason,
                     before_state,
                     created_at: at.and_utc(),

@@ -130,6 +130,7 @@ pub fn undo(
             id: new_id(),
             submission_id: id.as_str().to_owned(),
             user_id: by.as_str().to_owned(),
+            actor_name: None,
             kind: ActKind::Undone.as_str(),
             reason: None,
             lead_id: None,

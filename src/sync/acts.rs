@@ -10,13 +10,45 @@ use super::SyncOptions;
 use super::intake::{Place, Response};
 use super::process::{self, Batch, Wish};
 use crate::domain::field_mapping::{MappedSubmission, MappingSet};
-use crate::domain::ids::{AccountId, LeadId, SubmissionId, UserId};
+use crate::domain::ids::{AccountId, ApiTokenId, LeadId, SubmissionId, UserId};
 use crate::domain::lead::Lead;
 use crate::domain::submission::{ActKind, MatchingStatus, Submission, SubmissionStamp};
 use crate::store::submission_acts::{self, Eligible, NewAct, Taken, Which};
 use crate::store::submission_undo::{Before, LeadBefore};
 use crate::store::submissions::SubmissionDetail;
 use crate::store::{self, AnyConn, StoreError};
+
+/// Who decides about submissions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum By {
+    /// Somebody.
+    Person(UserId),
+    /// A program: its token, and the name under which it is known.
+    Program(ApiTokenId, String),
+}
+
+impl By {
+    fn id(&self) -> &str {
+        match self {
+            Self::Person(id) => id.as_str(),
+            Self::Program(id, _) => id.as_str(),
+        }
+    }
+
+    fn program(&self) -> Option<&str> {
+        match self {
+            Self::Person(_) => None,
+            Self::Program(_, name) => Some(name),
+        }
+    }
+
+    fn person(&self) -> Option<&UserId> {
+        match self {
+            Self::Person(id) => Some(id),
+            Self::Program(..) => None,
+        }
+    }
+}
 
 /// What a person wants of submissions that failed or have no lead.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +100,7 @@ pub struct Outcome {
 }
 
 /// Carries out an act on at most 1,000 submissions. What came to its end already is left alone, so that doing it twice
-/// changes nothing. `by` is the person.
+/// changes nothing.
 ///
 /// # Errors
 /// `NotFound` when the chosen lead is gone; as any query, and then nothing may be kept.
@@ -76,7 +108,7 @@ pub fn carry_out(
     conn: &mut AnyConn,
     which: &Which,
     act: &Act,
-    by: &UserId,
+    by: &By,
     now: DateTime<Utc>,
 ) -> Result<Outcome, StoreError> {
     // Before anything is read: what is decided here must not be decided elsewhere at the same moment.
@@ -110,7 +142,7 @@ pub fn carry_out(
         Act::TurnIntoLead => Some(None),
     };
     let wish = wish.map(|lead_id| Wish {
-        user_id: by.clone(),
+        user_id: by.person().cloned(),
         lead_id,
     });
     let account_ids: Vec<AccountId> = accounts.keys().cloned().collect();
@@ -173,7 +205,7 @@ pub fn carry_out(
 fn note(
     id: &SubmissionId,
     kind: ActKind,
-    by: &UserId,
+    by: &By,
     now: DateTime<Utc>,
     lead: Option<&(LeadId, i64)>,
     before: Option<&Before>,
@@ -181,7 +213,8 @@ fn note(
     NewAct {
         id: Uuid::now_v7().hyphenated().to_string(),
         submission_id: id.as_str().to_owned(),
-        user_id: by.as_str().to_owned(),
+        user_id: by.id().to_owned(),
+        actor_name: by.program().map(str::to_owned),
         kind: kind.as_str(),
         reason: None,
         lead_id: lead.map(|(lead, _)| lead.as_str().to_owned()),
@@ -218,11 +251,12 @@ pub fn ignore(
     store::lock_leads(conn)?;
     let ids = submission_acts::take_ids(conn, which, Eligible::Unsettled)?;
     submission_acts::ignore(conn, &ids, by, reason, now)?;
+    let person = By::Person(by.clone());
     let noted: Vec<NewAct> = ids
         .iter()
         .map(|id| NewAct {
             reason: Some(reason.to_owned()),
-            ..note(id, ActKind::Ignored, by, now, None, None)
+            ..note(id, ActKind::Ignored, &person, now, None, None)
         })
         .collect();
     submission_acts::note(conn, &noted)?;
@@ -242,9 +276,10 @@ pub fn bring_back(
     store::lock_leads(conn)?;
     let ids = submission_acts::take_ids(conn, which, Eligible::Ignored)?;
     submission_acts::bring_back(conn, &ids)?;
+    let person = By::Person(by.clone());
     let noted: Vec<NewAct> = ids
         .iter()
-        .map(|id| note(id, ActKind::BroughtBack, by, now, None, None))
+        .map(|id| note(id, ActKind::BroughtBack, &person, now, None, None))
         .collect();
     submission_acts::note(conn, &noted)?;
     Ok(ids.len())

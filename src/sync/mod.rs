@@ -6,7 +6,7 @@
 //! [`authorized`] calls LinkedIn with a profile's token and knows what a 401 or a daily limit means; [`connect`] is the
 //! connect flow that the pages use; [`app_check`] asks whether LinkedIn knows the portal; [`call_counts`] counts; [`reset`] starts
 //! everything over; [`revocations`] tells LinkedIn about tokens that nobody uses any more; [`notifications`] takes what LinkedIn tells by itself; [`preview`] tells what a change of the rules would do; [`lead_imports`] works on imports of leads; [`acts`]
-//! carries out what people decide about submissions.
+//! carries out what people and programs decide about submissions; [`hand_in`] takes responses that programs bring.
 
 pub mod acts;
 pub mod app_check;
@@ -16,6 +16,7 @@ pub mod connect;
 pub mod decision;
 pub mod discover;
 mod error;
+pub mod hand_in;
 pub mod intake;
 pub mod lead_imports;
 pub mod notifications;

@@ -16,6 +16,7 @@ mod api;
 mod api_program;
 mod api_reads;
 mod api_tokens;
+mod api_writes;
 mod assignment_rules;
 mod audit_log;
 mod busy;

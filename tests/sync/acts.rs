@@ -12,7 +12,7 @@ use leadgen::store::leases::{ClaimFilter, Lease, claim_account, fence};
 use leadgen::store::run_counts::RunCounts;
 use leadgen::store::submission_acts::Which;
 use leadgen::store::{due, lock_leads};
-use leadgen::sync::acts::{Act, Outcome, carry_out};
+use leadgen::sync::acts::{Act, By, Outcome, carry_out};
 use leadgen::sync::intake::{Place, Response};
 use leadgen::sync::process::{self, Batch};
 
@@ -88,7 +88,7 @@ impl Scene {
                     lock_leads(conn)?;
                     taken.send(()).unwrap();
                     open.recv().unwrap();
-                    carry_out(conn, &which, &act, &person, day())
+                    carry_out(conn, &which, &act, &By::Person(person.clone()), day())
                 })
                 .await
         });

@@ -1,5 +1,6 @@
 //! LinkedIn account connections: the organisation's setting, who may use LinkedIn now, and what a change of it does to whom.
 
+mod readers;
 mod withdrawal;
 
 use std::collections::BTreeSet;
@@ -23,6 +24,7 @@ use crate::domain::ids::{GroupId, ProfileId, UserId};
 use crate::domain::profile::Authorization;
 use crate::each;
 
+pub use readers::{why_not_account, why_not_profile};
 use withdrawal::withdraw;
 pub use withdrawal::{withdraw_for, withdraw_own};
 

@@ -45,8 +45,8 @@ pub struct Batch {
 /// What a person decided.
 #[derive(Debug, Clone)]
 pub struct Wish {
-    /// Who.
-    pub user_id: UserId,
+    /// Who; `None` for a program.
+    pub user_id: Option<UserId>,
     /// The lead that the submissions belong to; `None` when each is a lead of its own.
     pub lead_id: Option<LeadId>,
 }
@@ -111,7 +111,7 @@ pub fn run(
             Readiness::Settled { .. } => None,
         });
     let mut working = WorkingSet::load(conn, inputs, rules.strategy.as_ref())?;
-    working.user_id = batch.wish.as_ref().map(|wish| wish.user_id.clone());
+    working.user_id = batch.wish.as_ref().and_then(|wish| wish.user_id.clone());
     let mut decided = Vec::with_capacity(ready.len());
     for (item, readiness) in ready {
         decided.push(places.settle(item, readiness, &rules, &mut working, &mut counts));

@@ -157,7 +157,7 @@ pub(super) fn record_synchronized(
 }
 
 /// Whether the database refused the content, in contrast to being away.
-pub(super) fn is_refusal(error: &StoreError) -> bool {
+pub(in crate::sync) fn is_refusal(error: &StoreError) -> bool {
     matches!(
         error,
         StoreError::Database(_)

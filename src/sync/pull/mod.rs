@@ -7,6 +7,8 @@ mod forms;
 mod streams;
 mod waiting;
 
+pub(super) use batches::is_refusal;
+
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, OnceLock};

@@ -31,7 +31,8 @@ pub struct Caller {
 
 impl Caller {
     /// The name under which its acts are known.
-    fn name(&self) -> String {
+    #[must_use]
+    pub fn name(&self) -> String {
         format!("API token “{}”", self.token.name)
     }
 

@@ -15,6 +15,7 @@ pub mod routes;
 mod rules;
 mod schemas;
 mod submissions;
+mod sync_requests;
 mod sync_runs;
 
 use std::collections::HashMap;

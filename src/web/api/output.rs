@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::ETAG;
+use actix_web::http::header::{ETAG, LOCATION};
 use serde::Serialize;
 
 use super::input::etag;
@@ -24,6 +24,18 @@ pub fn list<T: Serialize>(data: Vec<T>, next_cursor: Option<String>) -> HttpResp
 /// A record.
 pub fn record<T: Serialize>(record: &T) -> HttpResponse {
     HttpResponse::Ok().json(record)
+}
+
+/// A record that was made, with the path below [`super::ROOT`] where it is.
+pub fn created<T: Serialize>(record: &T, path: &str) -> HttpResponse {
+    HttpResponse::Created()
+        .insert_header((LOCATION, format!("{}{path}", super::ROOT)))
+        .json(record)
+}
+
+/// What was asked for and is done later.
+pub fn accepted<T: Serialize>(record: &T) -> HttpResponse {
+    HttpResponse::Accepted().json(record)
 }
 
 /// A record whose versions are counted.

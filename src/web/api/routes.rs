@@ -11,7 +11,7 @@ use actix_web::{
 };
 
 use super::caller::Caller;
-use super::{ApiError, accounts, forms, leads, rules, submissions, sync_runs};
+use super::{ApiError, accounts, forms, leads, rules, submissions, sync_requests, sync_runs};
 use crate::domain::access::Permission as P;
 use crate::web::{Portal, WebError};
 
@@ -60,12 +60,15 @@ fn entries() -> Vec<Entry> {
         entry(Method::PATCH, "/leads/{id}",        P::EditLeads,       leads::update),
         entry(Method::GET,   "/submissions",       P::ViewSubmissions, submissions::index),
         entry(Method::GET,   "/submissions/{id}",  P::ViewSubmissions, submissions::show),
+        entry(Method::POST,  "/submissions",       P::WriteSyncedData, submissions::create),
+        entry(Method::POST,  "/submissions/{id}/retries", P::EditLeads, submissions::retry),
         entry(Method::GET,   "/accounts",          P::ViewAccounts,    accounts::index),
         entry(Method::GET,   "/accounts/{id}",     P::ViewAccounts,    accounts::show),
         entry(Method::GET,   "/forms",             P::ViewForms,       forms::index),
         entry(Method::GET,   "/forms/{id}",        P::ViewForms,       forms::show),
         entry(Method::GET,   "/sync-status",       P::ViewSyncStatus,  sync_runs::status),
         entry(Method::GET,   "/sync-runs",         P::ViewSyncStatus,  sync_runs::index),
+        entry(Method::POST,  "/sync-runs",         P::WriteSyncedData, sync_requests::create),
         entry(Method::GET,   "/sync-runs/{id}",    P::ViewSyncStatus,  sync_runs::show),
         entry(Method::GET,   "/field-mappings",      P::ViewMappings,   rules::mappings),
         entry(Method::GET,   "/field-mappings/{id}", P::ViewMappings,   rules::mapping),

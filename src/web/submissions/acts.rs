@@ -17,7 +17,7 @@ use crate::domain::words::words;
 use crate::store::audit::{self, Actor};
 use crate::store::submission_acts::{Eligible, MOST_AT_ONCE, Which, how_many};
 use crate::store::{StoreError, due, submission_undo};
-use crate::sync::acts::{self, Act, Outcome};
+use crate::sync::acts::{self, Act, By, Outcome};
 use crate::web::{Answer, FieldErrors, Flash, Form, Path, Portal, Query, Shell};
 
 /// The longest reason, in characters.
@@ -305,11 +305,10 @@ pub async fn act(
         .store
         .write(move |tx| {
             let user = &current.id;
+            let by = By::Person(user.clone());
             let outcome = match doing {
-                BulkAct::Retry => acts::carry_out(tx, &which, &Act::Retry, user, now)?,
-                BulkAct::TurnIntoLead => {
-                    acts::carry_out(tx, &which, &Act::TurnIntoLead, user, now)?
-                }
+                BulkAct::Retry => acts::carry_out(tx, &which, &Act::Retry, &by, now)?,
+                BulkAct::TurnIntoLead => acts::carry_out(tx, &which, &Act::TurnIntoLead, &by, now)?,
                 BulkAct::Ignore => Outcome {
                     taken: acts::ignore(tx, &which, &reason, user, now)?,
                     ..Outcome::default()
@@ -379,7 +378,7 @@ pub async fn act(
 }
 
 /// Lets the synchronization look at once for what submissions wait for.
-async fn make_due(portal: &Portal, outcome: &Outcome) -> Result<(), StoreError> {
+pub(in crate::web) async fn make_due(portal: &Portal, outcome: &Outcome) -> Result<(), StoreError> {
     if outcome.due.is_empty() {
         return Ok(());
     }
@@ -422,7 +421,8 @@ pub async fn link(
         .store
         .write(move |tx| {
             let which = Which::Chosen(vec![one.clone()]);
-            let outcome = acts::carry_out(tx, &which, &Act::Link(lead.clone()), &current.id, now)?;
+            let by = By::Person(current.id.clone());
+            let outcome = acts::carry_out(tx, &which, &Act::Link(lead.clone()), &by, now)?;
             if outcome.taken > 0 {
                 let object = ("form_submission", one.as_str(), "Form submission");
                 let after = Some(json!({ "lead_id": lead }));

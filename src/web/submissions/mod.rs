@@ -1,6 +1,6 @@
 //! Form submissions: the filtered list with its counts, one in parts, and what people do about them.
 
-mod acts;
+pub(in crate::web) mod acts;
 mod candidates;
 mod export;
 mod query;

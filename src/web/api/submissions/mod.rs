@@ -1,7 +1,8 @@
-//! Form submissions: list, and one with its answers and its decision.
+//! Form submissions: list, one with its answers and its decision; handing one in and trying one again.
 
 mod answers;
 mod decision;
+mod writes;
 
 use actix_web::web::Data;
 use chrono::{DateTime, Utc};
@@ -23,6 +24,7 @@ use crate::web::keyset::FilterDay;
 use crate::web::submissions::SubmissionsQuery;
 use answers::{AnswerBody, ConsentResponseBody};
 use decision::DecisionBody;
+pub use writes::{create, retry};
 
 /// The order of the list, for its cursors.
 const ORDER: &str = "submitted";

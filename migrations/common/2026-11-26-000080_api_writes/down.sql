@@ -1,0 +1,1 @@
+ALTER TABLE submission_acts DROP COLUMN actor_name;
