@@ -13,6 +13,10 @@ pub struct SetupFacts {
     pub mappings: i64,
     /// The active matching strategy compares fields, and each of them has a mapping.
     pub is_strategy_usable: bool,
+    /// An Administrator lets everybody or a group connect LinkedIn.
+    pub may_connect: bool,
+    /// The deployment decides about it, above what an Administrator can.
+    pub does_deployment_decide: bool,
     /// LinkedIn once sent somebody back here and the organization was confirmed.
     pub was_ever_authorized: bool,
     /// Profiles that are authorised now.
@@ -34,6 +38,8 @@ pub enum SetupStep {
     Mapping,
     /// How leads are recognised.
     Strategy,
+    /// Who may connect LinkedIn.
+    AccountConnections,
     /// The first profile.
     Profile,
     /// The first synchronization.
@@ -42,12 +48,13 @@ pub enum SetupStep {
 
 impl SetupStep {
     /// In the order in which they are done.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Credentials,
         Self::RedirectUri,
         Self::People,
         Self::Mapping,
         Self::Strategy,
+        Self::AccountConnections,
         Self::Profile,
         Self::Synchronization,
     ];
@@ -62,6 +69,7 @@ impl SetupStep {
             Self::People => facts.salespeople > 0,
             Self::Mapping => facts.mappings > 0,
             Self::Strategy => facts.is_strategy_usable,
+            Self::AccountConnections => facts.may_connect || facts.does_deployment_decide,
             Self::Profile => facts.authorized_profiles > 0,
             Self::Synchronization => facts.was_synchronized,
         }
@@ -94,6 +102,8 @@ mod tests {
             salespeople: 1,
             mappings: 1,
             is_strategy_usable: true,
+            may_connect: true,
+            does_deployment_decide: false,
             was_ever_authorized: true,
             authorized_profiles: 1,
             was_synchronized: true,
@@ -119,6 +129,9 @@ mod tests {
             (SetupStep::Strategy, |facts| {
                 facts.is_strategy_usable = false;
             }),
+            (SetupStep::AccountConnections, |facts| {
+                facts.may_connect = false;
+            }),
             (SetupStep::Profile, |facts| facts.authorized_profiles = 0),
             (SetupStep::Synchronization, |facts| {
                 facts.was_synchronized = false;
@@ -126,5 +139,10 @@ mod tests {
         ] {
             assert_eq!(without(change), Some(step));
         }
+        let decided = without(|facts| {
+            facts.may_connect = false;
+            facts.does_deployment_decide = true;
+        });
+        assert_eq!(decided, None);
     }
 }

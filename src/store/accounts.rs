@@ -495,7 +495,7 @@ pub fn save(
 /// Makes an account due now, by the database's clock, because somebody asked.
 ///
 /// # Errors
-/// `Rule` when its sync is switched off or paused.
+/// `Rule` when its sync is switched off or paused, or when nobody may read it.
 pub fn request_sync(conn: &mut AnyConn, id: &AccountId) -> Result<(), StoreError> {
     let account = get(conn, id)?;
     if !account.is_sync_enabled {
@@ -508,6 +508,11 @@ pub fn request_sync(conn: &mut AnyConn, id: &AccountId) -> Result<(), StoreError
             "{} paused this account, so nothing of it is read. Resume it first.",
             pause.by
         )));
+    }
+    if !super::due::is_readable(conn, id)? {
+        return Err(StoreError::Rule(
+            "No authorized LinkedIn user profile reads this account now. Authorize one that sees it first.".to_owned(),
+        ));
     }
     let due = database_now(conn)?;
     diesel::update(accounts::table.filter(accounts::id.eq(id.as_str())))

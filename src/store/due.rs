@@ -11,6 +11,20 @@ use crate::domain::ids::{AccountId, ProfileId};
 use crate::domain::profile::Authorization;
 use crate::domain::sync::RunTrigger;
 
+/// The accounts that an authorised profile reads for somebody whose consent holds.
+macro_rules! readable {
+    () => {
+        profile_accounts::table
+            .inner_join(linkedin_user_profiles::table.inner_join(linkedin_tokens::table))
+            .filter(p::authorization_status.eq(Authorization::Authorized.as_str()))
+            .filter(
+                p::authorized_by
+                    .eq_any(active_consents::table.select(active_consents::user_id.nullable())),
+            )
+            .select(profile_accounts::account_id)
+    };
+}
+
 /// Whether a profile or an account is due: a read that spares the write lock when nothing is.
 ///
 /// # Errors
@@ -32,14 +46,7 @@ pub fn is_anything(conn: &mut AnyConn) -> Result<bool, StoreError> {
     if profiles > 0 {
         return Ok(true);
     }
-    let readable = profile_accounts::table
-        .inner_join(linkedin_user_profiles::table.inner_join(linkedin_tokens::table))
-        .filter(p::authorization_status.eq(Authorization::Authorized.as_str()))
-        .filter(
-            p::authorized_by
-                .eq_any(active_consents::table.select(active_consents::user_id.nullable())),
-        )
-        .select(profile_accounts::account_id);
+    let readable = readable!();
     let accounts: i64 = a::table
         .filter(a::is_sync_enabled.eq(true))
         .filter(a::next_sync_at.le(at))
@@ -49,6 +56,19 @@ pub fn is_anything(conn: &mut AnyConn) -> Result<bool, StoreError> {
         .count()
         .get_result(conn)?;
     Ok(accounts > 0)
+}
+
+/// Whether somebody who is authorised and whose consent holds may read this account.
+///
+/// # Errors
+/// As any query.
+pub fn is_readable(conn: &mut AnyConn, id: &AccountId) -> Result<bool, StoreError> {
+    use linkedin_user_profiles as p;
+    let readers: i64 = readable!()
+        .filter(profile_accounts::account_id.eq(id.as_str()))
+        .count()
+        .get_result(conn)?;
+    Ok(readers > 0)
 }
 
 /// Makes a profile and all its enabled accounts due now, by the profile's name; `None` when no authorised profile has it.

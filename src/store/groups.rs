@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use super::audit::Actor;
 use super::columns::{id, lower, search_patterns};
 use super::schema::{group_members as members, groups, users};
-use super::{AnyConn, StoreError, connections, database_now, lock_rules};
+use super::{AnyConn, StoreError, connections, lock_rules};
 use crate::domain::groups::GroupName;
 use crate::domain::ids::{GroupId, UserId};
 use crate::insert_rows;
@@ -387,7 +387,8 @@ pub fn add(
     Ok(fresh)
 }
 
-/// Takes users out of a group; returns how many were in it.
+/// Takes users out of a group; returns how many were in it. Who leaves the selected group loses the right to read LinkedIn,
+/// and with it the consent, in this transaction and as the act of `actor`.
 ///
 /// # Errors
 /// As any query.
@@ -395,6 +396,8 @@ pub fn remove(
     conn: &mut AnyConn,
     group: &GroupId,
     user_ids: &[UserId],
+    actor: &Actor,
+    now: DateTime<Utc>,
 ) -> Result<usize, StoreError> {
     let mut removed = 0;
     for chunk in user_ids.chunks(CHUNK) {
@@ -405,8 +408,6 @@ pub fn remove(
         )
         .execute(conn)?;
     }
-    // Who leaves the selected group loses the right to read LinkedIn, and with it the consent, in this transaction.
-    let now = database_now(conn)?;
-    connections::withdraw_for(conn, user_ids, &Actor::system(), now)?;
+    connections::withdraw_for(conn, user_ids, actor, now)?;
     Ok(removed)
 }

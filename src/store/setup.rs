@@ -5,12 +5,14 @@ use diesel::prelude::*;
 use super::schema::{
     field_mappings, linkedin_accounts, linkedin_user_profiles as profiles, user_roles, users,
 };
-use super::{AnyConn, StoreError, matching_strategies};
+use super::{AnyConn, StoreError, connections, matching_strategies};
 use crate::domain::access::Role;
+use crate::domain::connections::Setting;
 use crate::domain::profile::Authorization;
 use crate::domain::setup::SetupFacts;
 
-/// The facts that the database knows; whether there are credentials is for the caller to add.
+/// The facts that the database knows; whether there are credentials, and what the deployment
+/// decides, is for the caller to add.
 ///
 /// # Errors
 /// As any query.
@@ -49,6 +51,8 @@ pub fn facts(conn: &mut AnyConn) -> Result<SetupFacts, StoreError> {
         salespeople,
         mappings: field_mappings::table.count().get_result(conn)?,
         is_strategy_usable,
+        may_connect: connections::get(conn)?.setting != Setting::No,
+        does_deployment_decide: false,
         was_ever_authorized: ever_authorized > 0,
         authorized_profiles,
         was_synchronized: synchronized > 0,

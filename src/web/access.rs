@@ -139,7 +139,7 @@ fn allow_header(lines: &[RouteInfo]) -> String {
 }
 
 /// What the deployment's policy hides and blocks. One's own consent is not among it: that can always be withdrawn.
-const ABOUT_LINKEDIN: [&str; 7] = [
+const ABOUT_LINKEDIN: [&str; 8] = [
     "/linkedin-user-profiles",
     "/linkedin-accounts",
     "/linkedin",
@@ -147,6 +147,8 @@ const ABOUT_LINKEDIN: [&str; 7] = [
     "/campaigns",
     "/form-submissions",
     "/sync-status",
+    // Asks LinkedIn.
+    "/settings/setup/credential-checks",
 ];
 
 /// Whether a path leads to a LinkedIn feature.

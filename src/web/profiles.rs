@@ -505,15 +505,15 @@ pub async fn sync(
 ) -> Answer {
     let (profile, now) = (managed(&portal, &current, &id).await?, portal.clock.now());
     let path = format!("/linkedin-user-profiles/{id}");
+    if let Err(refusal) = allowed(&portal, &current).await? {
+        let text = format!("{} {}", refusal.why(), refusal.what_to_do());
+        return Ok(shell.redirect(path).flash(Flash::failure(text)));
+    }
     if !profile.can_sync() {
         let flash = Flash::failure(
             "This profile is not authorized, so nothing can be synchronized. Authorize it first.",
         );
         return Ok(shell.redirect(path).flash(flash));
-    }
-    if let Err(refusal) = allowed(&portal, &current).await? {
-        let text = format!("{} {}", refusal.why(), refusal.what_to_do());
-        return Ok(shell.redirect(path).flash(Flash::failure(text)));
     }
     let accounts = portal
         .store

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::form::NoFields;
 use super::{Answer, Flash, Form, Portal, Shell, WebError};
+use crate::domain::connections::Refusal;
 use crate::domain::setup::{SetupFacts, SetupStep};
 use crate::store::app_credential_checks::{self, AppCheck, Outcome};
 use crate::store::audit::{self, Actor};
@@ -24,6 +25,8 @@ struct SetupShow {
     check: Option<AppCheck>,
     strategy: Option<String>,
     redirect_uri: String,
+    /// Why nobody may use LinkedIn here, whatever an Administrator decides.
+    overruled: Option<Refusal>,
     done: usize,
 }
 
@@ -71,6 +74,7 @@ pub(super) async fn facts(portal: &Portal) -> Result<(SetupFacts, Option<AppChec
     let facts = SetupFacts {
         has_credentials,
         is_app_refused,
+        does_deployment_decide: portal.connector.deployment().check().is_err(),
         ..facts
     };
     Ok((facts, check))
@@ -96,6 +100,7 @@ pub async fn show(portal: Data<Portal>, shell: Shell) -> Answer {
             .filter(|step| step.is_done(&facts))
             .count(),
         redirect_uri: portal.connector.redirect_uri().to_string(),
+        overruled: portal.connector.deployment().check().err(),
         shell,
         facts,
         check,

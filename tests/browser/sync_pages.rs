@@ -98,7 +98,7 @@ async fn the_setup_checklist_leads_a_new_administrator_to_the_first_profile() {
     let browser = Chromium::start(&installation.address()).await;
     browser.sign_in("ada@example.com").await;
     browser.expect("Setup checklist").await;
-    browser.expect("3 of 7 steps are done").await;
+    browser.expect("4 of 8 steps are done").await;
     browser.click("Test with LinkedIn").await;
     browser.expect("LinkedIn accepts").await;
     browser.click("Make the first profile").await;

@@ -450,14 +450,36 @@ async fn only_members_of_the_selected_group_may_connect_and_leaving_it_withdraws
         groups::delete(conn, &id, 0),
         Err(StoreError::InUse(_))
     ));
-    groups::remove(conn, &id, &[person]).unwrap();
+    let group_path = format!("/settings/groups/{id}");
+    admin
+        .post_with_token_of(
+            &group_path,
+            &format!("{group_path}/members/{person}/removal"),
+            &[],
+        )
+        .await
+        .expect(303);
     assert_eq!(authorization(&portal), ["consent_withdrawn"]);
+    // The ledger and the audit log name the Administrator who took the membership away, not the portal.
+    let administrator = portal
+        .database
+        .texts("SELECT name FROM users WHERE id IN (SELECT user_id FROM user_roles WHERE role = 'administrator')")
+        .remove(0);
     assert_eq!(
         portal
             .database
-            .texts("SELECT reason FROM consent_entries WHERE act = 'withdrawn' ORDER BY created_at DESC, id DESC LIMIT 1"),
-        ["outside_group"]
+            .texts("SELECT reason || ' by ' || actor_name FROM consent_entries WHERE act = 'withdrawn' ORDER BY created_at DESC, id DESC LIMIT 1"),
+        [format!("outside_group by {administrator}")]
     );
+    for action in [
+        "linkedin_consent.withdrawn",
+        "linkedin_user_profile.consent_withdrawn",
+    ] {
+        let by = portal.database.texts(&format!(
+            "SELECT DISTINCT actor_name || ' ' || coalesce(actor_roles, '') FROM audit_entries WHERE action = '{action}'"
+        ));
+        assert_eq!(by, [format!("{administrator} administrator")], "{action}");
+    }
     seller
         .post_with_token_of(&path, &format!("{path}/authorizations"), &[])
         .await

@@ -10,6 +10,7 @@
 mod support;
 
 mod access;
+mod access_matrix;
 mod account;
 mod accounts;
 mod api;

@@ -18,7 +18,7 @@ async fn an_administrator_begins_at_the_checklist_until_everything_is_done() {
     let page = browser.visit("/").await.expect(200);
     assert_eq!(page.url.path(), "/settings/setup");
     let page = page
-        .expect_text("3 of 7 steps are done")
+        .expect_text("4 of 8 steps are done")
         .expect_text("Nobody has the role Salesperson yet")
         .expect_text("Add a Salesperson")
         .expect_text("Make the first profile");
@@ -72,6 +72,39 @@ async fn without_credentials_the_checklist_says_how_to_get_them() {
         .follow(answer)
         .await
         .expect_text("There is nothing to test");
+}
+
+#[tokio::test]
+async fn who_may_connect_linkedin_is_decided_before_the_first_profile() {
+    let portal = seeded().await;
+    portal
+        .database
+        .execute("UPDATE connection_settings SET setting = 'no'");
+    let browser = portal.sign_in_as(&[Role::Administrator]).await;
+    browser
+        .get("/settings/setup")
+        .await
+        .expect(200)
+        .expect_text("2 of 8 steps are done")
+        .expect_text("LinkedIn account connections are set to No");
+    portal
+        .database
+        .execute("UPDATE connection_settings SET setting = 'yes'");
+    browser
+        .get("/settings/setup")
+        .await
+        .expect(200)
+        .expect_text("3 of 8 steps are done")
+        .expect_text("It is decided");
+    let disabled = [("LEADGEN_POLICY_SHOW_LINKEDIN", "disabled")];
+    let portal = TestPortal::start_with(&disabled).await;
+    let browser = portal.sign_in_as(&[Role::Administrator]).await;
+    browser
+        .get("/settings/setup")
+        .await
+        .expect(200)
+        .expect_text("The deployment decides it")
+        .expect_text("Ask whoever runs the portal’s server");
 }
 
 #[tokio::test]

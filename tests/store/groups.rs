@@ -6,6 +6,7 @@ use leadgen::domain::access::Role;
 use leadgen::domain::group_members::{AdditionOutcome as O, MAX_ENTRIES, read_pasted};
 use leadgen::domain::groups::GroupName;
 use leadgen::domain::ids::{AdditionId, GroupId, UserId};
+use leadgen::store::audit::Actor;
 use leadgen::store::{AnyConn, StoreError, group_additions as additions, groups};
 
 use crate::support::records::{a_user, day, new};
@@ -119,7 +120,8 @@ fn members_are_added_once_found_by_name_or_address_and_removed() {
     assert!(groups::is_member(conn, &group, &ada).unwrap());
     assert!(!groups::is_member(conn, &other, &ada).unwrap());
     assert_eq!(groups::of_user(conn, &ada).unwrap()[0].name, "One");
-    let removed = groups::remove(conn, &group, &[ada.clone(), new()]).unwrap();
+    let removed =
+        groups::remove(conn, &group, &[ada.clone(), new()], &Actor::system(), day()).unwrap();
     assert_eq!(removed, 1);
     assert!(!groups::is_member(conn, &group, &ada).unwrap());
     assert!(groups::of_user(conn, &ada).unwrap().is_empty());

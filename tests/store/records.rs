@@ -523,6 +523,10 @@ fn an_account_switched_off_is_not_asked_for_and_switched_on_is_due() {
     accounts::save(conn, &both[0], true, None, day()).unwrap();
     let on = accounts::get(conn, &both[0]).unwrap();
     assert!(on.next_sync_at.is_some() && on.default_lead_owner.is_none());
+    assert!(
+        matches!(accounts::request_sync(conn, &both[0]), Err(StoreError::Rule(text)) if text.contains("No authorized"))
+    );
+    authorize(conn, &profile, &owner, day() + chrono::TimeDelta::days(50));
     accounts::request_sync(conn, &both[0]).unwrap();
     assert!(accounts::is_seen_by(conn, &both[0], &owner).unwrap());
     assert_eq!(profiles::of_account(conn, &both[0]).unwrap().len(), 1);

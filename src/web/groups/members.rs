@@ -93,7 +93,8 @@ pub async fn remove(
             let called = groups::get(tx, &group)?.name;
             let name = users::get(tx, &user)?.name;
             // The second of two clicks finds it done.
-            if groups::remove(tx, &group, std::slice::from_ref(&user))? > 0 {
+            let (one, now) = (std::slice::from_ref(&user), portal_tx.clock.now());
+            if groups::remove(tx, &group, one, &actor, now)? > 0 {
                 let before = Some(json!({ "member": name }));
                 let (about, action) = ((&group, called.as_str()), "group.member_removed");
                 record(tx, &portal_tx, &actor, action, about, before, None)?;

@@ -1,0 +1,2 @@
+DROP TRIGGER consent_entries_undeleted;
+DROP TRIGGER consent_entries_unchanged;
