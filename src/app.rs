@@ -13,12 +13,14 @@ use crate::auth::key_source::KeySource;
 use crate::auth::key_states::{self, KeyError};
 use crate::auth::secret_key::SecretKey;
 use crate::clock::Clock;
+use crate::dataverse::{Dataverse, DataverseError, DataverseOptions};
 use crate::linkedin::oauth::AppCredentials;
 use crate::linkedin::{LinkedInClient, LinkedInEndpoints, LinkedInError, Timeouts};
 use crate::settings::Settings;
 use crate::store::{AnyConn, Store, StoreError, audit, connections};
 use crate::sync::call_counts::CallCounts;
 use crate::sync::connect::Connector;
+use crate::sync::organizations::Organizations;
 use crate::sync::scheduler::Scheduler;
 use crate::sync::{SyncContext, SyncOptions};
 use crate::web::{self, Portal};
@@ -42,6 +44,9 @@ pub enum StartError {
     /// LinkedIn's client cannot be built.
     #[error("LEADGEN_LINKEDIN_…: {0}")]
     LinkedIn(#[from] LinkedInError),
+    /// The client of Dynamics 365 cannot be built.
+    #[error("LEADGEN_DATAVERSE_…: {0}")]
+    Dataverse(#[from] DataverseError),
     /// Migrations are pending and `--no-migrate` was given.
     #[error(
         "the database lacks migrations of this version: run `leadgen migrate`, or start without --no-migrate"
@@ -128,6 +133,17 @@ impl App {
             })?),
             _ => None,
         };
+        let clock = options.clock.clone();
+        let dataverse = Dataverse::new(
+            DataverseOptions {
+                authority: settings.entra_url.to_string(),
+                authorities: settings.destinations.authorities.clone(),
+                reach: settings.destinations.reach,
+                connect_timeout: options.timeouts.connect,
+                request_timeout: options.timeouts.request,
+            },
+            Arc::new(move || clock.now()),
+        )?;
         let redirect_uri = settings
             .http
             .public_url
@@ -143,6 +159,7 @@ impl App {
             clock: options.clock,
             linkedin,
             oauth,
+            dataverse,
             secret_key: key,
             options: Arc::new(sync),
             owner: format!("{}-{}", std::process::id(), Uuid::new_v4().simple()).into(),
@@ -266,6 +283,7 @@ impl App {
             Arc::clone(&self.settings),
             signing,
             Arc::clone(&self.connector),
+            Organizations::new(&self.ctx),
             Arc::clone(&self.wake),
         )
         .map_err(|error| StartError::Server(error.to_string()))

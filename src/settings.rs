@@ -31,6 +31,8 @@ pub struct Settings {
     pub secret_key_file: Option<PathBuf>,
     /// LinkedIn's addresses and our app's credentials there.
     pub linkedin: LinkedInSettings,
+    /// Base of Microsoft Entra's endpoints, which give tokens for Dynamics 365 organizations.
+    pub entra_url: Url,
     /// Time between two pulls of an account.
     pub sync_interval: Duration,
     /// What whoever runs the portal decided about LinkedIn.
@@ -104,6 +106,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "LEADGEN_LINKEDIN_SCOPES",
         "r_ads r_marketing_leadgen_automation r_organization_admin",
     ),
+    ("LEADGEN_ENTRA_URL", "https://login.microsoftonline.com"),
     ("LEADGEN_SYNC_INTERVAL", "5m"),
     ("LEADGEN_POLICY_SHOW_LINKEDIN", ""),
     ("LEADGEN_POLICY_FILE", ""),
@@ -328,7 +331,15 @@ impl Settings {
                     .ok_or_else(|| "write a number from 1 to 1000000".to_owned())
             });
         let oauth_url = reader.parse("LEADGEN_LINKEDIN_OAUTH_URL", placeholder.clone(), http_url);
-        let api_url = reader.parse("LEADGEN_LINKEDIN_API_URL", placeholder, http_url);
+        let api_url = reader.parse("LEADGEN_LINKEDIN_API_URL", placeholder.clone(), http_url);
+        let entra_url = reader.parse("LEADGEN_ENTRA_URL", placeholder, |text| {
+            let url = http_url(text)?;
+            if url.scheme() == "https" {
+                Ok(url)
+            } else {
+                Err("must begin with https://, because secrets are sent there".to_owned())
+            }
+        });
         let version = reader.parse("LEADGEN_LINKEDIN_VERSION", String::new(), |text| {
             let month: Option<u32> = text.get(4..).and_then(|month| month.parse().ok());
             if text.len() == 6
@@ -404,6 +415,7 @@ impl Settings {
                 version,
                 scopes,
             },
+            entra_url,
             sync_interval,
             deployment,
             destinations,

@@ -69,6 +69,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "store",
             "domain",
             "linkedin",
+            "dataverse",
             "clock",
             "settings",
             "telemetry",

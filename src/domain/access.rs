@@ -102,6 +102,7 @@ words! {
         ViewStrategies = "view_strategies" => "see lead matching strategies",
         ManageTokens = "manage_tokens" => "manage API tokens",
         ManageUsers = "manage_users" => "manage users and roles",
+        ManageOrganizations = "manage_organizations" => "manage organizations",
         ManageConnections = "manage_connections" => "decide about LinkedIn account connections",
         ResetSynchronization = "reset_synchronization" => "reset the synchronization",
         ViewAuditLog = "view_audit_log" => "read the audit log",

@@ -19,6 +19,7 @@ pub mod consents;
 mod counts;
 pub mod custom_fields;
 pub mod database;
+pub mod dataverse_organizations;
 pub mod directory;
 pub mod due;
 mod error;

@@ -126,10 +126,31 @@ diesel::table! {
     organizations (id) {
         id -> Text,
         name -> Text,
-        kind -> Text,
         created_at -> Timestamp,
         updated_at -> Timestamp,
         lock_version -> BigInt,
+        kind -> Text,
+    }
+}
+
+diesel::table! {
+    dataverse_organizations (organization_id) {
+        organization_id -> Text,
+        address -> Text,
+        tenant -> Text,
+        client_id -> Text,
+        credential_kind -> Text,
+        credential -> Binary,
+        credential_hint -> Text,
+        credential_set_at -> Timestamp,
+        is_enabled -> Bool,
+        checked_at -> Nullable<Timestamp>,
+        check_step -> Nullable<Text>,
+        check_trouble -> Nullable<Text>,
+        check_detail -> Nullable<Text>,
+        missing_privileges -> Nullable<Text>,
+        lead_columns -> Nullable<Text>,
+        columns_read_at -> Nullable<Timestamp>,
     }
 }
 
@@ -885,6 +906,7 @@ diesel::joinable!(account_links -> users (user_id));
 diesel::joinable!(user_roles -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(linkedin_user_profiles -> organizations (organization_id));
+diesel::joinable!(dataverse_organizations -> organizations (organization_id));
 diesel::joinable!(linkedin_tokens -> linkedin_user_profiles (profile_id));
 diesel::joinable!(pending_authorizations -> linkedin_user_profiles (profile_id));
 diesel::joinable!(pending_authorizations -> users (user_id));
@@ -1017,4 +1039,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     signing_roots,
     api_tokens,
     account_links,
+    dataverse_organizations,
 );

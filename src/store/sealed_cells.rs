@@ -54,6 +54,13 @@ pub const COLUMNS: &[SealedColumn] = &[
     revoked("access_token"),
     revoked("refresh_token"),
     SealedColumn {
+        table: "dataverse_organizations",
+        column: "credential",
+        id: "organization_id",
+        bound_table: None,
+        bound_row: "organization_id",
+    },
+    SealedColumn {
         table: "signing_roots",
         column: "root_sealed",
         id: "name",

@@ -6,7 +6,7 @@
 //! [`authorized`] calls LinkedIn with a profile's token and knows what a 401 or a daily limit means; [`connect`] is the
 //! connect flow that the pages use; [`app_check`] asks whether LinkedIn knows the portal; [`call_counts`] counts; [`reset`] starts
 //! everything over; [`revocations`] tells LinkedIn about tokens that nobody uses any more; [`notifications`] takes what LinkedIn tells by itself; [`preview`] tells what a change of the rules would do; [`lead_imports`] works on imports of leads; [`acts`]
-//! carries out what people and programs decide about submissions; [`hand_in`] takes responses that programs bring.
+//! carries out what people and programs decide about submissions; [`hand_in`] takes responses that programs bring; [`organizations`] speaks to Dynamics 365.
 
 pub mod acts;
 pub mod app_check;
@@ -20,6 +20,7 @@ pub mod hand_in;
 pub mod intake;
 pub mod lead_imports;
 pub mod notifications;
+pub mod organizations;
 pub mod preview;
 pub mod process;
 pub mod pull;
@@ -35,6 +36,7 @@ pub use error::SyncError;
 
 use crate::auth::secret_key::SecretKey;
 use crate::clock::Clock;
+use crate::dataverse::Dataverse;
 use crate::domain::connections::Deployment;
 use crate::linkedin::LinkedInClient;
 use crate::linkedin::oauth::LinkedInOAuth;
@@ -96,6 +98,8 @@ pub struct SyncContext {
     pub linkedin: LinkedInClient,
     /// LinkedIn's authorization server; `None` while the portal has no client id and secret.
     pub oauth: Option<LinkedInOAuth>,
+    /// Dynamics 365 organizations.
+    pub dataverse: Dataverse,
     /// Opens the tokens.
     pub secret_key: SecretKey,
     /// How to behave.

@@ -88,6 +88,7 @@ pub fn record_path(kind: &str, id: &str) -> Option<String> {
         "lead_import" => "/leads/imports",
         "linkedin_account" => "/linkedin-accounts",
         "linkedin_user_profile" => "/linkedin-user-profiles",
+        "organization" => "/settings/organizations",
         "matching_strategy" => "/settings/matching-strategies",
         "sync_run" => "/sync-status/runs",
         "user" => "/settings/users",

@@ -50,6 +50,7 @@ const MENU: &[(&str, &[Line])] = &[
         ("Integration Configuration", "/settings/integration-configuration", "configuration", P::ManageIntegration),
         ("Assignment Rules",         "/settings/assignment-rules",         "rule",          P::ManageIntegration),
         ("LinkedIn account connections", "/settings/linkedin-account-connections", "connections", P::ManageConnections),
+        ("Organizations",            "/settings/organizations",            "account",       P::ManageOrganizations),
         ("Users and roles",          "/settings/users",                    "users",         P::ManageUsers),
         ("Groups",                   "/settings/groups",                   "users",         P::ManageUsers),
         ("API tokens",               "/settings/api-tokens",               "token",         P::ManageTokens),

@@ -55,6 +55,7 @@ mod lead_imports;
 mod leads;
 mod matching_strategies;
 pub mod menu;
+mod organizations;
 pub mod page;
 mod pauses;
 mod profiles;
@@ -95,6 +96,7 @@ use crate::clock::Clock;
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::sync::connect::Connector;
+use crate::sync::organizations::Organizations;
 
 pub use error::WebError;
 pub use flash::Flash;
@@ -119,6 +121,8 @@ pub struct Portal {
     pub settings: Arc<Settings>,
     /// The connect flow with LinkedIn.
     pub connector: Arc<Connector>,
+    /// The ways to Dynamics 365 organizations.
+    pub organizations: Organizations,
     /// Wakes the scheduler, so that it looks at once for what is due.
     pub wake: Arc<Notify>,
     /// When this process began.
@@ -148,6 +152,7 @@ impl Portal {
         settings: Arc<Settings>,
         secret: &SecretString,
         connector: Arc<Connector>,
+        organizations: Organizations,
         wake: Arc<Notify>,
     ) -> Result<Self, HashError> {
         Ok(Self {
@@ -157,6 +162,7 @@ impl Portal {
             clock,
             settings,
             connector,
+            organizations,
             wake,
             api_flows: api::Flows::default(),
             webhook_flows: webhooks::Flows::default(),

@@ -10,8 +10,8 @@ use super::{
     WebError, account, account_links, accounts, api_tokens, assignment_rules, audit_log, campaigns,
     configuration_file, confirm, connect, connections, consent, custom_fields, dashboard, events,
     field_mappings, forms, groups, home, integration_configuration, invitations, lead_exports,
-    lead_imports, leads, matching_strategies, pauses, profiles, setup, sign_in, submissions,
-    sync_status, system, users, webhooks,
+    lead_imports, leads, matching_strategies, organizations, pauses, profiles, setup, sign_in,
+    submissions, sync_status, system, users, webhooks,
 };
 use crate::domain::access::Permission as P;
 
@@ -143,6 +143,18 @@ fn entries() -> Vec<Entry> {
         post("/settings/users/{id}/password-links", Needs(P::ManageUsers), invitations::reset_link).fresh(),
         post("/settings/users/{id}/links/withdrawal", Needs(P::ManageUsers), invitations::withdraw),
         post("/settings/users/{id}/sessions/end",   Needs(P::ManageUsers), users::end_sessions),
+        get ("/settings/organizations",             Needs(P::ManageOrganizations), organizations::index),
+        get ("/settings/organizations/new",         Needs(P::ManageOrganizations), organizations::new),
+        post("/settings/organizations",             Needs(P::ManageOrganizations), organizations::create),
+        get ("/settings/organizations/{id}",        Needs(P::ManageOrganizations), organizations::show),
+        get ("/settings/organizations/{id}/edit",   Needs(P::ManageOrganizations), organizations::edit),
+        post("/settings/organizations/{id}",        Needs(P::ManageOrganizations), organizations::update),
+        post("/settings/organizations/{id}/checks", Needs(P::ManageOrganizations), organizations::check),
+        post("/settings/organizations/{id}/enabling", Needs(P::ManageOrganizations), organizations::enable),
+        post("/settings/organizations/{id}/disabling", Needs(P::ManageOrganizations), organizations::disable),
+        get ("/settings/organizations/{id}/deletion", Needs(P::ManageOrganizations), organizations::deletion),
+        post("/settings/organizations/{id}/deletion", Needs(P::ManageOrganizations), organizations::destroy),
+
         get ("/settings/api-tokens",                Needs(P::ManageTokens), api_tokens::index),
         get ("/settings/api-tokens/new",            Needs(P::ManageTokens), api_tokens::new).fresh(),
         post("/settings/api-tokens",                Needs(P::ManageTokens), api_tokens::create).fresh(),

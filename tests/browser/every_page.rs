@@ -59,6 +59,10 @@ const RECORDS: &[(&str, &str)] = &[
     ),
     ("/settings/groups/", "SELECT id FROM groups LIMIT 1"),
     (
+        "/settings/organizations/",
+        "SELECT organization_id FROM dataverse_organizations LIMIT 1",
+    ),
+    (
         "/settings/groups/{id}/additions/",
         "SELECT group_id || '/additions/' || id FROM group_additions LIMIT 1",
     ),
@@ -171,6 +175,13 @@ async fn full_installation() -> Installation {
     ));
     installation.database.execute(&format!(
         "INSERT INTO group_members (group_id, user_id, added_at) SELECT '{group}', id, '2026-03-01 10:00:00' FROM users WHERE email = '{ADMINISTRATOR}'"
+    ));
+    let organization = "018f2a3c-0000-7000-8000-0000000000a4";
+    installation.database.execute(&format!(
+        "INSERT INTO organizations (id, name, created_at, updated_at, lock_version, kind) VALUES ('{organization}', '{text}', {day}, 'dynamics_365')"
+    ));
+    installation.database.execute(&format!(
+        "INSERT INTO dataverse_organizations (organization_id, address, tenant, client_id, credential_kind, credential, credential_hint, credential_set_at,          is_enabled, checked_at, check_step, check_trouble, check_detail, missing_privileges) VALUES ('{organization}', 'https://contoso.crm4.dynamics.com',          'contoso.onmicrosoft.com', 'app', 'secret', '', '…WXYZ', '2026-03-01 10:00:00', TRUE, '2026-03-01 10:00:00', 'privileges', 'missing_privilege', '{text}', 'prvCreateLead')"
     ));
     installation.serve(false);
     let visitor = sign_in(&installation).await;

@@ -182,7 +182,7 @@ async fn foreign_keys_and_checks_are_enforced() {
     let unknown_word: Result<(), StoreError> = store
         .write(|conn| {
             conn.batch_execute(
-                "INSERT INTO organizations VALUES ('x', 'X', 'dreamt_up', '2026-01-01', '2026-01-01', 0)",
+                "INSERT INTO organizations (id, name, kind, created_at, updated_at, lock_version) VALUES ('x', 'X', 'dreamt_up', '2026-01-01', '2026-01-01', 0)",
             )?;
             Ok(())
         })

@@ -1,0 +1,167 @@
+//! Dataverse's and Entra's JSON as it comes, and nothing made of it.
+
+use serde::{Deserialize, Serialize};
+
+/// Entra's answer to a client-credentials grant.
+#[derive(Deserialize)]
+pub struct TokenAnswer {
+    /// `Bearer`.
+    pub token_type: Option<String>,
+    /// Lifetime in seconds.
+    pub expires_in: Option<i64>,
+    /// The token; opaque.
+    pub access_token: String,
+}
+
+/// Entra's refusal.
+#[derive(Debug, Default, Deserialize)]
+pub struct TokenFailure {
+    /// OAuth's word.
+    pub error: Option<String>,
+    /// Words for people, with trace ids on further lines.
+    pub error_description: Option<String>,
+    /// `AADSTS` numbers.
+    #[serde(default)]
+    pub error_codes: Vec<i64>,
+}
+
+/// The envelope of every Web API error.
+#[derive(Debug, Deserialize)]
+pub struct ErrorEnvelope {
+    /// The error.
+    pub error: ErrorBody,
+}
+
+/// What the envelope holds.
+#[derive(Debug, Deserialize)]
+pub struct ErrorBody {
+    /// `0x80040217`, `0x0` or nothing.
+    pub code: Option<String>,
+    /// Words in the user's language.
+    pub message: Option<String>,
+}
+
+/// Who the token is in this organization.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct WhoAmI {
+    /// The business unit of the application user.
+    pub business_unit_id: String,
+    /// The `systemuserid` of the application user.
+    pub user_id: String,
+    /// The organization.
+    pub organization_id: String,
+}
+
+/// One page of a collection.
+#[derive(Debug, Deserialize)]
+pub struct Collection<T> {
+    /// The rows.
+    pub value: Vec<T>,
+    /// Where the next page is; absent on the last one.
+    #[serde(rename = "@odata.nextLink")]
+    pub next_link: Option<String>,
+}
+
+/// What `RetrieveUserPrivileges` answers.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UserPrivileges {
+    /// The privileges of all roles of the user.
+    #[serde(default)]
+    pub role_privileges: Vec<RolePrivilege>,
+}
+
+/// One privilege of a user.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RolePrivilege {
+    /// `prvCreateLead`; older organizations leave it out.
+    pub privilege_name: Option<String>,
+}
+
+/// A label in the user's language.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Label {
+    /// In the language of the user that asks.
+    pub user_localized_label: Option<LocalizedLabel>,
+    /// In every language.
+    #[serde(default)]
+    pub localized_labels: Vec<LocalizedLabel>,
+}
+
+impl Label {
+    /// The text in the user's language, or in the first language that there is.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        self.user_localized_label
+            .as_ref()
+            .or_else(|| self.localized_labels.first())
+            .map(|label| label.label.as_str())
+    }
+}
+
+/// A label in one language.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct LocalizedLabel {
+    /// The text.
+    pub label: String,
+}
+
+/// How much a column is needed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RequiredLevel {
+    /// `None`, `Recommended`, `ApplicationRequired` or `SystemRequired`.
+    pub value: String,
+}
+
+/// The options of a choice column.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct OptionSet {
+    /// The options.
+    #[serde(default)]
+    pub options: Vec<OptionValue>,
+}
+
+/// One option.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct OptionValue {
+    /// The number that is stored.
+    pub value: i64,
+    /// The words that people see.
+    #[serde(default)]
+    pub label: Label,
+}
+
+/// A column's definition; which members are there depends on the cast that was asked for.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Attribute {
+    /// The name of the column.
+    pub logical_name: String,
+    /// `String`, `Memo`, `Integer`, `Picklist` …
+    pub attribute_type: Option<String>,
+    /// The name that people see.
+    pub display_name: Option<Label>,
+    /// How much the column is needed.
+    pub required_level: Option<RequiredLevel>,
+    /// Whether a create may carry it.
+    pub is_valid_for_create: Option<bool>,
+    /// Whether an update may carry it.
+    pub is_valid_for_update: Option<bool>,
+    /// The longest text (String, Memo).
+    pub max_length: Option<i64>,
+    /// The smallest number (Integer).
+    pub min_value: Option<f64>,
+    /// The largest number (Integer).
+    pub max_value: Option<f64>,
+    /// The options (Picklist).
+    pub option_set: Option<OptionSet>,
+    /// The options, where the set is shared by several columns.
+    pub global_option_set: Option<OptionSet>,
+}

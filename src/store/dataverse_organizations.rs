@@ -1,0 +1,409 @@
+//! Dynamics 365 organizations: how each is reached, whether it is used, and what its latest connection test found.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::prelude::*;
+
+use super::columns::Cells;
+use super::organizations::{self, Organization};
+use super::schema::{
+    dataverse_organizations as dynamics, linkedin_user_profiles as profiles, organizations as all,
+};
+use super::{AnyConn, StoreError, lock_rules};
+use crate::domain::ids::OrganizationId;
+use crate::domain::lead_column::LeadColumn;
+use crate::domain::organization::{
+    CheckStep, CredentialKind, OrganizationKind, OrganizationTrouble,
+};
+
+/// How a Dynamics 365 organization is reached, without the secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    /// `https://contoso.crm4.dynamics.com`
+    pub address: String,
+    /// The tenant's id or domain.
+    pub tenant: String,
+    /// The application (client) id.
+    pub client_id: String,
+}
+
+/// A secret or certificate, sealed for its row.
+#[derive(Debug, Clone)]
+pub struct SealedCredential {
+    /// Which of the two.
+    pub kind: CredentialKind,
+    /// The sealed bytes.
+    pub sealed: Vec<u8>,
+    /// What people know it by.
+    pub hint: String,
+}
+
+/// What a connection test found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The step that failed and why; `None` when all was well.
+    pub failure: Option<(CheckStep, OrganizationTrouble)>,
+    /// The service's own code and words.
+    pub detail: Option<String>,
+    /// Privileges that the application user lacks.
+    pub missing_privileges: Vec<String>,
+}
+
+/// A Dynamics 365 organization.
+#[derive(Debug, Clone)]
+pub struct DynamicsOrganization {
+    /// What it has in common with every organization.
+    pub organization: Organization,
+    /// How it is reached.
+    pub reach: Reach,
+    /// Secret or certificate.
+    pub credential_kind: CredentialKind,
+    /// What the secret or certificate is known by.
+    pub credential_hint: String,
+    /// Since when it is the present one.
+    pub credential_set_at: DateTime<Utc>,
+    /// Whether leads are delivered to it, and profiles may choose it.
+    pub is_enabled: bool,
+    /// What the latest connection test found.
+    pub check: Option<Check>,
+    /// When its columns were read.
+    pub columns_read_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = dynamics)]
+struct Row {
+    organization_id: String,
+    address: String,
+    tenant: String,
+    client_id: String,
+    credential_kind: String,
+    credential_hint: String,
+    credential_set_at: NaiveDateTime,
+    is_enabled: bool,
+    checked_at: Option<NaiveDateTime>,
+    check_step: Option<String>,
+    check_trouble: Option<String>,
+    check_detail: Option<String>,
+    missing_privileges: Option<String>,
+    columns_read_at: Option<NaiveDateTime>,
+}
+
+impl Row {
+    fn with(self, organization: Organization) -> Result<DynamicsOrganization, StoreError> {
+        let cells = Cells {
+            table: "dataverse_organizations",
+            id: &self.organization_id,
+        };
+        let step: Option<CheckStep> = cells.optional("check_step", self.check_step.as_deref())?;
+        let trouble = cells.optional("check_trouble", self.check_trouble.as_deref())?;
+        Ok(DynamicsOrganization {
+            organization,
+            credential_kind: cells.word("credential_kind", &self.credential_kind)?,
+            reach: Reach {
+                address: self.address,
+                tenant: self.tenant,
+                client_id: self.client_id,
+            },
+            credential_hint: self.credential_hint,
+            credential_set_at: self.credential_set_at.and_utc(),
+            is_enabled: self.is_enabled,
+            check: self.checked_at.map(|at| Check {
+                at: at.and_utc(),
+                failure: step.zip(trouble),
+                detail: self.check_detail,
+                missing_privileges: self
+                    .missing_privileges
+                    .iter()
+                    .flat_map(|names| names.split_whitespace())
+                    .map(str::to_owned)
+                    .collect(),
+            }),
+            columns_read_at: self.columns_read_at.map(|at| at.and_utc()),
+        })
+    }
+}
+
+/// Every Dynamics 365 organization, by its id.
+///
+/// # Errors
+/// As any query.
+pub fn by_id(
+    conn: &mut AnyConn,
+) -> Result<HashMap<OrganizationId, DynamicsOrganization>, StoreError> {
+    let rows: Vec<Row> = dynamics::table.select(Row::as_select()).load(conn)?;
+    let mut rows: HashMap<String, Row> = rows
+        .into_iter()
+        .map(|row| (row.organization_id.clone(), row))
+        .collect();
+    organizations::list(conn)?
+        .into_iter()
+        .filter_map(|organization| {
+            let row = rows.remove(organization.id.as_str())?;
+            Some(
+                row.with(organization)
+                    .map(|one| (one.organization.id.clone(), one)),
+            )
+        })
+        .collect()
+}
+
+/// One Dynamics 365 organization that must exist.
+///
+/// # Errors
+/// `NotFound`, or as any query.
+pub fn get(conn: &mut AnyConn, id: &OrganizationId) -> Result<DynamicsOrganization, StoreError> {
+    let missing = StoreError::NotFound("organization");
+    let row: Option<Row> = dynamics::table
+        .find(id.as_str())
+        .select(Row::as_select())
+        .first(conn)
+        .optional()?;
+    match (row, organizations::find(conn, id)?) {
+        (Some(row), Some(organization)) => row.with(organization),
+        _ => Err(missing),
+    }
+}
+
+/// Everything that is needed to speak to an organization, the credential still sealed.
+///
+/// # Errors
+/// `NotFound`, or as any query.
+pub fn access(
+    conn: &mut AnyConn,
+    id: &OrganizationId,
+) -> Result<(Reach, SealedCredential), StoreError> {
+    type Found = (String, String, String, String, Vec<u8>, String);
+    let found: Option<Found> = dynamics::table
+        .find(id.as_str())
+        .select((
+            dynamics::address,
+            dynamics::tenant,
+            dynamics::client_id,
+            dynamics::credential_kind,
+            dynamics::credential,
+            dynamics::credential_hint,
+        ))
+        .first(conn)
+        .optional()?;
+    let (address, tenant, client_id, kind, sealed, hint) =
+        found.ok_or(StoreError::NotFound("organization"))?;
+    let cells = Cells {
+        table: "dataverse_organizations",
+        id: id.as_str(),
+    };
+    let kind = cells.word("credential_kind", &kind)?;
+    let reach = Reach {
+        address,
+        tenant,
+        client_id,
+    };
+    Ok((reach, SealedCredential { kind, sealed, hint }))
+}
+
+fn check_address_free(
+    conn: &mut AnyConn,
+    address: &str,
+    own: Option<&OrganizationId>,
+) -> Result<(), StoreError> {
+    let holder: Option<String> = dynamics::table
+        .filter(dynamics::address.eq(address))
+        .select(dynamics::organization_id)
+        .first(conn)
+        .optional()?;
+    match holder {
+        Some(holder) if own.is_none_or(|own| own.as_str() != holder) => Err(StoreError::Duplicate(
+            "dataverse_organizations.address".to_owned(),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Adds an organization, enabled.
+///
+/// # Errors
+/// `Rule` when another one has the name, `Duplicate` when another one has the address.
+pub fn insert(
+    conn: &mut AnyConn,
+    id: &OrganizationId,
+    name: &str,
+    reach: &Reach,
+    credential: &SealedCredential,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    organizations::check_name_free(conn, name, None)?;
+    check_address_free(conn, &reach.address, None)?;
+    organizations::insert(
+        conn,
+        &Organization {
+            id: id.clone(),
+            name: name.to_owned(),
+            kind: OrganizationKind::Dynamics365,
+            created_at: now,
+            lock_version: 1,
+        },
+    )?;
+    diesel::insert_into(dynamics::table)
+        .values((
+            dynamics::organization_id.eq(id.as_str()),
+            dynamics::address.eq(&reach.address),
+            dynamics::tenant.eq(&reach.tenant),
+            dynamics::client_id.eq(&reach.client_id),
+            dynamics::credential_kind.eq(credential.kind.as_str()),
+            dynamics::credential.eq(&credential.sealed),
+            dynamics::credential_hint.eq(&credential.hint),
+            dynamics::credential_set_at.eq(now.naive_utc()),
+            dynamics::is_enabled.eq(true),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Changes an organization; without a credential the present one stays. What the latest test found no longer counts.
+///
+/// # Errors
+/// `Rule` when another one has the name, `Duplicate` when another one has the address, `Stale`, `NotFound`.
+pub fn update(
+    conn: &mut AnyConn,
+    id: &OrganizationId,
+    expected: i64,
+    name: &str,
+    reach: &Reach,
+    credential: Option<&SealedCredential>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    organizations::change(conn, id, name, expected, now)?;
+    check_address_free(conn, &reach.address, Some(id))?;
+    let row = dynamics::table.find(id.as_str());
+    let changed = diesel::update(row)
+        .set((
+            dynamics::address.eq(&reach.address),
+            dynamics::tenant.eq(&reach.tenant),
+            dynamics::client_id.eq(&reach.client_id),
+            dynamics::checked_at.eq(None::<NaiveDateTime>),
+            dynamics::check_step.eq(None::<String>),
+            dynamics::check_trouble.eq(None::<String>),
+            dynamics::check_detail.eq(None::<String>),
+            dynamics::missing_privileges.eq(None::<String>),
+        ))
+        .execute(conn)?;
+    if changed != 1 {
+        return Err(StoreError::NotFound("organization"));
+    }
+    if let Some(credential) = credential {
+        diesel::update(row)
+            .set((
+                dynamics::credential_kind.eq(credential.kind.as_str()),
+                dynamics::credential.eq(&credential.sealed),
+                dynamics::credential_hint.eq(&credential.hint),
+                dynamics::credential_set_at.eq(now.naive_utc()),
+            ))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Switches an organization on or off.
+///
+/// # Errors
+/// `Stale`, `NotFound`.
+pub fn set_enabled(
+    conn: &mut AnyConn,
+    id: &OrganizationId,
+    expected: i64,
+    is_enabled: bool,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let name = get(conn, id)?.organization.name;
+    organizations::change(conn, id, &name, expected, now)?;
+    diesel::update(dynamics::table.find(id.as_str()))
+        .set(dynamics::is_enabled.eq(is_enabled))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Deletes an organization with its credential.
+///
+/// # Errors
+/// `InUse` while profiles sync to it, `Stale`, `NotFound`.
+pub fn delete(conn: &mut AnyConn, id: &OrganizationId, expected: i64) -> Result<(), StoreError> {
+    lock_rules(conn)?;
+    if get(conn, id)?.organization.lock_version != expected {
+        return Err(StoreError::Stale("organization"));
+    }
+    let users: i64 = profiles::table
+        .filter(profiles::organization_id.eq(id.as_str()))
+        .count()
+        .get_result(conn)?;
+    if users > 0 {
+        return Err(StoreError::InUse("linkedin_user_profiles".to_owned()));
+    }
+    diesel::delete(all::table.find(id.as_str())).execute(conn)?;
+    Ok(())
+}
+
+/// Keeps what a connection test of this address and credential found; one that was changed meanwhile is left alone.
+///
+/// # Errors
+/// As any query.
+pub fn record_check(
+    conn: &mut AnyConn,
+    id: &OrganizationId,
+    tested: &Reach,
+    check: &Check,
+    columns: Option<&[LeadColumn]>,
+) -> Result<(), StoreError> {
+    let row = dynamics::table
+        .find(id.as_str())
+        .filter(dynamics::address.eq(&tested.address))
+        .filter(dynamics::tenant.eq(&tested.tenant))
+        .filter(dynamics::client_id.eq(&tested.client_id));
+    let at = check.at.naive_utc();
+    diesel::update(row)
+        .set((
+            dynamics::checked_at.eq(at),
+            dynamics::check_step.eq(check.failure.map(|(step, _)| step.as_str())),
+            dynamics::check_trouble.eq(check.failure.map(|(_, trouble)| trouble.as_str())),
+            dynamics::check_detail.eq(check.detail.as_ref()),
+            dynamics::missing_privileges.eq(check.missing_privileges.join(" ")),
+        ))
+        .execute(conn)?;
+    if let Some(columns) = columns {
+        let columns = serde_json::to_string(columns).map_err(|_| StoreError::Corrupt {
+            table: "dataverse_organizations",
+            column: "lead_columns",
+            id: id.as_str().to_owned(),
+        })?;
+        diesel::update(dynamics::table.find(id.as_str()))
+            .set((
+                dynamics::lead_columns.eq(columns),
+                dynamics::columns_read_at.eq(at),
+            ))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// The columns of the organization's lead table, as the latest test read them; empty before the first.
+///
+/// # Errors
+/// As any query.
+pub fn lead_columns(
+    conn: &mut AnyConn,
+    id: &OrganizationId,
+) -> Result<Vec<LeadColumn>, StoreError> {
+    let text: Option<Option<String>> = dynamics::table
+        .find(id.as_str())
+        .select(dynamics::lead_columns)
+        .first(conn)
+        .optional()?;
+    let cells = Cells {
+        table: "dataverse_organizations",
+        id: id.as_str(),
+    };
+    text.flatten()
+        .map_or(Ok(Vec::new()), |text| cells.json("lead_columns", &text))
+}

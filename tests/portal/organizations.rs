@@ -1,0 +1,246 @@
+//! Settings › Organizations over HTTP: add, test, change, switch off, delete a Dynamics 365 organization.
+
+use leadgen::domain::access::Role;
+
+use crate::start::TestPortal;
+use crate::support::{Browserlike, Page};
+
+const INDEX: &str = "/settings/organizations";
+const SECRET: &str = "Very~Secret.Value-of-the-app-9x7Z";
+const CLIENT: &str = "11111111-2222-3333-4444-555555555555";
+/// Made for the tests, registered nowhere.
+const CERTIFICATE: &str = include_str!("../fixtures/dataverse/application.pem");
+
+async fn portal(settings: &[(&str, &str)]) -> (TestPortal, Browserlike) {
+    let portal = TestPortal::start_with(settings).await;
+    let browser = portal.sign_in_as(&[Role::Administrator]).await;
+    (portal, browser)
+}
+
+async fn add(browser: &Browserlike, changed: &[(&str, Option<&str>)]) -> Page {
+    let page = browser.get(&format!("{INDEX}/new")).await.expect(200);
+    let mut fields = vec![
+        ("name", Some("Contoso <b>Sales</b>")),
+        (
+            "address",
+            Some("https://contoso.crm4.dynamics.com/main.aspx?appid=1"),
+        ),
+        ("tenant", Some("contoso.onmicrosoft.com")),
+        ("client_id", Some(CLIENT)),
+        ("secret", Some(SECRET)),
+    ];
+    for (name, value) in changed {
+        fields.retain(|(known, _)| known != name);
+        fields.push((name, *value));
+    }
+    browser.submit_and_follow(&page, "Save", &fields).await
+}
+
+/// The address of the only Dynamics 365 organization.
+fn path(portal: &TestPortal) -> String {
+    let ids = portal
+        .database
+        .texts("SELECT organization_id FROM dataverse_organizations");
+    format!("{INDEX}/{}", ids[0])
+}
+
+#[tokio::test]
+async fn an_organization_is_added_changed_switched_off_and_deleted_and_its_secret_is_shown_nowhere()
+{
+    let (portal, browser) = portal(&[]).await;
+    drop(
+        browser
+            .get(INDEX)
+            .await
+            .expect(200)
+            .expect_text("No other organization yet"),
+    );
+    let page = add(&browser, &[])
+        .await
+        .expect(200)
+        .expect_text("Contoso <b>Sales</b>")
+        .expect_text("https://contoso.crm4.dynamics.com")
+        .expect_text("ends with …9x7Z")
+        .expect_text("The connection was not tested yet")
+        .expect_no_text(SECRET);
+    let path = path(&portal);
+    drop(page);
+    let page = browser.get(&format!("{path}/edit")).await.expect(200);
+    assert!(!page.body.contains(SECRET));
+    // A blank secret keeps the one that is stored.
+    drop(
+        browser
+            .submit_and_follow(
+                &page,
+                "Save",
+                &[("name", Some("Contoso")), ("secret", Some(""))],
+            )
+            .await
+            .expect(200)
+            .expect_text("The organization was changed.")
+            .expect_text("ends with …9x7Z"),
+    );
+    // The page of before knows an old version.
+    drop(browser.submit(&page, "Save", &[]).await.expect(409));
+    let page = browser.get(&path).await.expect(200);
+    let page = browser
+        .submit_and_follow(&page, "Disable", &[])
+        .await
+        .expect(200)
+        .expect_text("The organization is disabled");
+    drop(
+        browser
+            .submit_and_follow(&page, "Enable", &[])
+            .await
+            .expect(200)
+            .expect_text("The organization is enabled."),
+    );
+    let page = browser.get(&format!("{path}/deletion")).await.expect(200);
+    drop(
+        browser
+            .submit_and_follow(&page, "Delete organization", &[])
+            .await
+            .expect(200)
+            .expect_text("was deleted here"),
+    );
+    assert_eq!(
+        portal.database.texts("SELECT kind FROM organizations"),
+        ["built_in"]
+    );
+    let audit = portal.audit();
+    for action in ["created", "changed", "disabled", "enabled", "deleted"] {
+        let action = format!("organization.{action}");
+        assert!(audit.contains(&action), "{action}: {audit:?}");
+    }
+    let kept = portal.database.texts(
+        "SELECT coalesce(before_state, '') || coalesce(after_state, '') AS value FROM audit_entries",
+    );
+    assert!(kept.iter().all(|text| !text.contains(SECRET)), "{kept:?}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_an_organization_is_refused_at_its_field_and_the_rest_is_kept() {
+    let (portal, browser) = portal(&[]).await;
+    for (field, value, message) in [
+        ("name", " ", "Enter a name for the organization."),
+        (
+            "address",
+            "http://contoso.crm4.dynamics.com",
+            "must begin with https://",
+        ),
+        ("address", "https://10.0.0.7", "not on the public internet"),
+        (
+            "address",
+            "https://localhost:8443",
+            "not on the public internet",
+        ),
+        ("tenant", "common", "Write the tenant's id"),
+        ("client_id", "my-app", "Enter the Application (client) ID"),
+        ("secret", "", "Enter the client secret"),
+    ] {
+        drop(
+            add(&browser, &[(field, Some(value))])
+                .await
+                .expect(422)
+                .expect_text(message)
+                .expect_no_text(SECRET),
+        );
+    }
+    for (text, message) in [
+        ("", "There is no certificate in the text."),
+        (
+            CERTIFICATE.split("-----BEGIN PRIVATE").next().unwrap(),
+            "There is no private key",
+        ),
+    ] {
+        let fields = [
+            ("credential_kind", Some("certificate")),
+            ("certificate", Some(text)),
+        ];
+        drop(
+            add(&browser, &fields)
+                .await
+                .expect(422)
+                .expect_text(message),
+        );
+    }
+    assert_eq!(
+        portal
+            .database
+            .number("SELECT count(*) FROM dataverse_organizations"),
+        0
+    );
+    let fields = [
+        ("credential_kind", Some("certificate")),
+        ("certificate", Some(CERTIFICATE)),
+    ];
+    drop(
+        add(&browser, &fields)
+            .await
+            .expect(200)
+            .expect_text("Certificate, ends with"),
+    );
+    let second = [
+        ("name", Some("Another")),
+        ("address", Some("contoso.crm4.dynamics.com")),
+    ];
+    drop(
+        add(&browser, &second)
+            .await
+            .expect(422)
+            .expect_text("has this address already"),
+    );
+    let second = [("address", Some("https://fabrikam.crm.dynamics.com"))];
+    drop(
+        add(&browser, &second)
+            .await
+            .expect(422)
+            .expect_text("has this name already"),
+    );
+}
+
+#[tokio::test]
+async fn a_connection_test_that_fails_says_at_which_step_why_and_what_to_do() {
+    let entra = [
+        ("LEADGEN_ENTRA_URL", "https://127.0.0.1:1"),
+        ("LEADGEN_ALLOW_PRIVATE_DESTINATIONS", "true"),
+    ];
+    let (portal, browser) = portal(&entra).await;
+    let page = add(&browser, &[]).await.expect(200);
+    drop(
+        browser
+            .submit_and_follow(&page, "Test connection", &[])
+            .await
+            .expect(200)
+            .expect_text("No connection could be made.")
+            .expect_text("Check the address, and that the portal's network lets it out")
+            .expect_text("Not reached Enter the organization"),
+    );
+    assert!(portal.audit().contains(&"organization.tested".to_owned()));
+}
+
+#[tokio::test]
+async fn an_organization_that_profiles_sync_to_is_not_deleted() {
+    let (portal, browser) = portal(&[]).await;
+    drop(add(&browser, &[]).await.expect(200));
+    let page = browser.get("/linkedin-user-profiles/new").await.expect(200);
+    drop(
+        browser
+            .submit(&page, "Save", &[("name", Some("Mine"))])
+            .await
+            .expect(303),
+    );
+    let deletion = format!("{}/deletion", path(&portal));
+    let page = browser.get(&deletion).await.expect(200);
+    portal.database.execute(
+        "UPDATE linkedin_user_profiles SET organization_id = (SELECT organization_id FROM dataverse_organizations)",
+    );
+    drop(
+        browser
+            .submit(&page, "Delete organization", &[])
+            .await
+            .expect(409)
+            .expect_text("Profiles sync to this organization")
+            .expect_text("Mine"),
+    );
+}
