@@ -8,6 +8,7 @@ mod connection;
 mod consent;
 mod control;
 mod control_api;
+pub mod dataverse;
 mod faults;
 mod forms;
 mod gateway;

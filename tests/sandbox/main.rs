@@ -8,6 +8,7 @@
 
 mod authorization;
 mod controls;
+mod dataverse;
 mod faults;
 mod leads;
 mod official_client;
