@@ -152,6 +152,7 @@ impl App {
         let sync = SyncOptions {
             interval: settings.sync_interval,
             deployment: settings.deployment.clone(),
+            webhook: settings.linkedin.webhook.as_ref().map(ToString::to_string),
             ..options.sync
         };
         let ctx = SyncContext {

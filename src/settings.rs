@@ -14,6 +14,7 @@ use crate::store::DatabaseUrl;
 mod deployment;
 mod destinations;
 mod shown;
+mod webhook;
 
 pub use destinations::DestinationSettings;
 pub use shown::{SettingSource, ShownSetting};
@@ -71,6 +72,8 @@ pub struct LinkedInSettings {
     pub version: String,
     /// Scopes to ask for.
     pub scopes: Vec<String>,
+    /// Where LinkedIn is to send notifications; `None` where none are wanted.
+    pub webhook: Option<Url>,
 }
 
 impl LinkedInSettings {
@@ -107,6 +110,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "r_ads r_marketing_leadgen_automation r_organization_admin",
     ),
     ("LEADGEN_ENTRA_URL", "https://login.microsoftonline.com"),
+    ("LEADGEN_LINKEDIN_WEBHOOK", "auto"),
     ("LEADGEN_SYNC_INTERVAL", "5m"),
     ("LEADGEN_POLICY_SHOW_LINKEDIN", ""),
     ("LEADGEN_POLICY_FILE", ""),
@@ -357,6 +361,7 @@ impl Settings {
             .filter(|scope| !scope.is_empty())
             .map(str::to_owned)
             .collect();
+        let webhook = webhook::read(&mut reader, &public_url);
         let sync_interval = reader.parse(
             "LEADGEN_SYNC_INTERVAL",
             Duration::from_secs(300),
@@ -414,6 +419,7 @@ impl Settings {
                 api_url,
                 version,
                 scopes,
+                webhook,
             },
             entra_url,
             sync_interval,

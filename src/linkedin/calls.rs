@@ -284,7 +284,7 @@ impl LinkedInClient {
         Ok(received.answer(value))
     }
 
-    async fn page<T: DeserializeOwned>(
+    pub(super) async fn page<T: DeserializeOwned>(
         &self,
         token: &AccessToken,
         path: &str,

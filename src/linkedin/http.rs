@@ -34,7 +34,7 @@ impl Received {
         http_date(self.text("date")?)
     }
 
-    fn identifier(&self, name: &str) -> Option<String> {
+    pub(super) fn identifier(&self, name: &str) -> Option<String> {
         Some(tidy(self.text(name)?, None))
     }
 
@@ -87,11 +87,42 @@ impl LinkedInClient {
         query: &Query,
     ) -> Result<Received, LinkedInError> {
         let url = format!("{}/rest/{path}", self.endpoints.api_url);
+        let headers = self.restli_headers(method)?;
+        self.get(token, &url, query, headers).await
+    }
+
+    fn restli_headers(&self, method: &'static str) -> Result<HeaderMap, LinkedInError> {
         let mut headers = HeaderMap::new();
         headers.insert(LINKEDIN_VERSION, header_value(&self.endpoints.version)?);
         headers.insert(RESTLI_PROTOCOL, HeaderValue::from_static("2.0.0"));
         headers.insert(RESTLI_METHOD, HeaderValue::from_static(method));
-        self.get(token, &url, query, headers).await
+        Ok(headers)
+    }
+
+    /// Changes something below `/rest/`, by HTTP method and Rest.li method; any 2xx comes back.
+    pub(super) async fn change(
+        &self,
+        token: &AccessToken,
+        (method, restli): (reqwest::Method, &'static str),
+        path: &str,
+        body: Option<&serde_json::Value>,
+    ) -> Result<Received, LinkedInError> {
+        let mut headers = self.restli_headers(restli)?;
+        authorize(&mut headers, token)?;
+        let url = format!("{}/rest/{path}", self.endpoints.api_url);
+        let mut request = self.http.request(method, url).headers(headers);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let request = request.build().map_err(|_| LinkedInError::Configuration {
+            what: "the request could not be built".to_owned(),
+        })?;
+        let received = self.send(request, PAGE_SIZE_CAP).await?;
+        if (200..300).contains(&received.status) {
+            Ok(received)
+        } else {
+            Err(received.failure(Some(token.secret())))
+        }
     }
 
     /// GETs an unversioned address below `/v2`.
@@ -111,10 +142,7 @@ impl LinkedInClient {
         query: &Query,
         mut headers: HeaderMap,
     ) -> Result<Received, LinkedInError> {
-        let mut bearer = header_value(&format!("Bearer {}", token.secret()))?;
-        bearer.set_sensitive(true);
-        headers.insert(header::AUTHORIZATION, bearer);
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        authorize(&mut headers, token)?;
         let query = query.as_str();
         let request = if query.is_empty() {
             self.http.get(url)
@@ -199,6 +227,14 @@ impl LinkedInClient {
             body,
         })
     }
+}
+
+fn authorize(headers: &mut HeaderMap, token: &AccessToken) -> Result<(), LinkedInError> {
+    let mut bearer = header_value(&format!("Bearer {}", token.secret()))?;
+    bearer.set_sensitive(true);
+    headers.insert(header::AUTHORIZATION, bearer);
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    Ok(())
 }
 
 fn header_value(text: &str) -> Result<HeaderValue, LinkedInError> {

@@ -11,6 +11,7 @@ mod http;
 pub mod oauth;
 mod oauth_answers;
 pub mod page;
+mod subscriptions;
 pub mod urn;
 pub mod webhook;
 pub mod wire;

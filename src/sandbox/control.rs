@@ -322,7 +322,26 @@ impl SandboxHandle {
 
     /// The member withdrew the response, or its retention ended: it is no longer returned. Whether there was one.
     pub fn delete_response(&self, id: &str) -> bool {
-        self.sandbox.change_history().delete(id)
+        self.sandbox.delete_response(id)
+    }
+
+    /// The subscriptions to notifications: LinkedIn's number and the webhook.
+    #[must_use]
+    pub fn subscriptions(&self) -> Vec<(i64, String)> {
+        let hooks = self.sandbox.hooks();
+        let all = hooks.subscriptions.iter();
+        all.map(|one| (one.id, one.webhook.clone())).collect()
+    }
+
+    /// Forgets every subscription, as LinkedIn does with those of an app that it blocked.
+    pub fn forget_subscriptions(&self) {
+        self.sandbox.hooks().subscriptions.clear();
+    }
+
+    /// How many notifications are still to be sent.
+    #[must_use]
+    pub fn notifications_waiting(&self) -> usize {
+        super::webhook::waiting(&self.sandbox)
     }
 
     /// The form's author edits it: a new version whose options are numbered differently. Its number.

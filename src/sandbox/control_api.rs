@@ -7,6 +7,7 @@
 //! | `GET`, `DELETE /sandbox/requests` | the log of requests |
 //! | `GET`, `POST`, `DELETE /sandbox/faults`, `DELETE /sandbox/faults/{number}` | faults: `{"kind":"429…","path":…,"owner":…,"times":…,"skip":…,"probability":…,"seconds":…}` |
 //! | `POST /sandbox/submissions`, `DELETE /sandbox/submissions/{id}` | a new lead ([`Submission`]), a lead that is gone |
+//! | `GET`, `DELETE /sandbox/subscriptions` | who subscribed to notifications, with how many are on their way; forgets them |
 //! | `POST /sandbox/forms/{id}/versions` | the form is edited: a new version |
 //! | `GET`, `POST /sandbox/clock` | `{"advance_seconds":60}` |
 //! | `POST /sandbox/roles` | `{"member":…,"account":… or "organization":…,"role":… or null}` |
@@ -43,6 +44,11 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .route(
             "/sandbox/submissions/{id}",
             web::delete().to(delete_submission),
+        )
+        .route("/sandbox/subscriptions", web::get().to(subscriptions))
+        .route(
+            "/sandbox/subscriptions",
+            web::delete().to(forget_subscriptions),
         )
         .route("/sandbox/forms/{id}/versions", web::post().to(edit_form))
         .route("/sandbox/clock", web::get().to(clock))
@@ -132,11 +138,26 @@ async fn add_submission(body: Bytes, sandbox: Shared) -> HttpResponse {
 }
 
 async fn delete_submission(id: Path<String>, sandbox: Shared) -> HttpResponse {
-    if sandbox.change_history().delete(&id) {
+    if sandbox.delete_response(&id) {
         ok(&json!({}))
     } else {
         refuse(404, "no such response")
     }
+}
+
+async fn subscriptions(sandbox: Shared) -> HttpResponse {
+    let all: Vec<Value> = {
+        let hooks = sandbox.hooks();
+        let told = hooks.subscriptions.iter();
+        told.map(|one| json!({ "id": one.id, "webhook": one.webhook }))
+            .collect()
+    };
+    ok(&json!({ "subscriptions": all, "waiting": super::webhook::waiting(&sandbox) }))
+}
+
+async fn forget_subscriptions(sandbox: Shared) -> HttpResponse {
+    sandbox.hooks().subscriptions.clear();
+    ok(&json!({}))
 }
 
 async fn edit_form(id: Path<String>, sandbox: Shared) -> HttpResponse {

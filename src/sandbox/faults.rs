@@ -114,6 +114,22 @@ pub enum FaultKind {
     InvalidGrant,
     /// Token endpoint: 400 `invalid_request`, LinkedIn's word for a bad grant.
     InvalidRequest,
+    /// Path `webhook`, as all that follow: an event is sent twice.
+    EventTwice,
+    /// An event is sent after the next one.
+    EventHeld,
+    /// An event with a wrong signature.
+    EventBadSignature,
+    /// Hundreds of events about one response.
+    EventFlood,
+    /// An event about an account that is nobody's comes first.
+    EventOfStranger,
+    /// An event comes `seconds` (60) late.
+    EventLate,
+    /// An event is never sent.
+    EventDropped,
+    /// `occurredAt` in seconds instead of milliseconds.
+    EventSeconds,
 }
 
 /// One switch that is on.

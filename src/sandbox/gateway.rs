@@ -11,7 +11,7 @@ use super::reply::{Reply, deliver, instead};
 use super::restli::{Params, decode};
 use super::state::{RequestRecord, Sandbox};
 use super::tokens::{Standing, Token};
-use super::{leads, structure};
+use super::{leads, structure, subscriptions};
 
 /// A request of the REST API after un-tunneling.
 pub(super) struct Incoming {
@@ -59,7 +59,7 @@ impl Incoming {
     }
 
     /// The path segments below `/rest/`, still encoded.
-    fn segments(&self) -> Vec<&str> {
+    pub(super) fn segments(&self) -> Vec<&str> {
         self.path
             .strip_prefix("/rest/")
             .unwrap_or_default()
@@ -141,6 +141,23 @@ pub(super) struct Call<'a> {
     pub(super) version: String,
     /// A fault that acts on the data of a page.
     pub(super) fault: Option<&'a Fault>,
+}
+
+impl<'a> Call<'a> {
+    /// Checks version and token.
+    pub(super) fn open(incoming: &'a Incoming, sandbox: &'a Sandbox) -> Result<Self, Reply> {
+        let version = check_version(incoming, sandbox)?;
+        let token = check_token(incoming, sandbox)?;
+        Ok(Self {
+            sandbox,
+            params: &incoming.params,
+            query: &incoming.query,
+            path: &incoming.path,
+            token,
+            version,
+            fault: None,
+        })
+    }
 }
 
 impl Call<'_> {
@@ -239,6 +256,11 @@ pub(super) async fn rest(
     sandbox: Data<Arc<Sandbox>>,
 ) -> HttpResponse {
     let incoming = Incoming::read(&request, &body);
+    // The documentation writes it in both ways.
+    let is_about = |name: &&str| name.eq_ignore_ascii_case("leadNotifications");
+    if incoming.segments().first().is_some_and(is_about) {
+        return subscriptions::serve(&request, &incoming, &body, &sandbox).await;
+    }
     serve(&request, &incoming, &sandbox, |fault| {
         match route(&incoming, &sandbox, fault) {
             Ok(reply) | Err(reply) => reply,
@@ -272,8 +294,7 @@ pub(super) async fn serve(
     sandbox: &Sandbox,
     answer: impl FnOnce(Option<&Fault>) -> Reply,
 ) -> HttpResponse {
-    let whole = decode(&format!("{}?{}", incoming.path, incoming.query));
-    let fault = sandbox.faults().take(&incoming.path, &whole);
+    let fault = strike(incoming, sandbox);
     let reply = match fault
         .as_ref()
         .and_then(|fault| instead(fault, sandbox.now()))
@@ -281,6 +302,23 @@ pub(super) async fn serve(
         Some(reply) => reply,
         None => answer(fault.as_ref()),
     };
+    finish(request, incoming, sandbox, fault.as_ref(), reply).await
+}
+
+/// The fault that this request meets.
+pub(super) fn strike(incoming: &Incoming, sandbox: &Sandbox) -> Option<Fault> {
+    let whole = decode(&format!("{}?{}", incoming.path, incoming.query));
+    sandbox.faults().take(&incoming.path, &whole)
+}
+
+/// Logs a request and delivers its answer.
+pub(super) async fn finish(
+    request: &HttpRequest,
+    incoming: &Incoming,
+    sandbox: &Sandbox,
+    fault: Option<&Fault>,
+    reply: Reply,
+) -> HttpResponse {
     let token = incoming.bearer.as_deref().map(|secret| {
         sandbox
             .tokens()
@@ -299,10 +337,10 @@ pub(super) async fn serve(
         token,
         tunneled: incoming.tunneled,
         status: reply.status,
-        fault: fault.as_ref().map(Fault::name),
+        fault: fault.map(Fault::name),
     });
     let reply = reply.with_gateway_headers(sandbox.seed, number);
-    deliver(request, reply, fault.as_ref(), sandbox.now()).await
+    deliver(request, reply, fault, sandbox.now()).await
 }
 
 /// The checks that come before any resource: route, version, token.
@@ -323,16 +361,9 @@ fn route(incoming: &Incoming, sandbox: &Sandbox, fault: Option<&Fault>) -> Resul
             "Method not allowed on this resource",
         ));
     }
-    let version = check_version(incoming, sandbox)?;
-    let token = check_token(incoming, sandbox)?;
     let call = Call {
-        sandbox,
-        params: &incoming.params,
-        query: &incoming.query,
-        path: &incoming.path,
-        token,
-        version,
         fault,
+        ..Call::open(incoming, sandbox)?
     };
     match route {
         Route::AdAccountUsers => structure::ad_account_users(&call),

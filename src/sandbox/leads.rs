@@ -20,11 +20,22 @@ const LEADS: &[&str] = &["r_marketing_leadgen_automation"];
 
 /// `owner=(sponsoredAccount:urn…)`.
 fn owner(call: &Call<'_>) -> Result<OwnerKey, Reply> {
-    let value = call
+    named_owner(call, &[])
+}
+
+/// The same where the union stands inside of others.
+pub(super) fn named_owner(call: &Call<'_>, inside: &[&str]) -> Result<OwnerKey, Reply> {
+    let mut value = call
         .params
         .value("owner")
         .map_err(|()| illegal("Invalid owner"))?
         .ok_or_else(|| required("owner"))?;
+    for key in inside {
+        value = value
+            .member(key)
+            .cloned()
+            .ok_or_else(|| illegal("Invalid owner"))?;
+    }
     let id = |key: &str| {
         value
             .member(key)

@@ -1,4 +1,4 @@
-//! LinkedIn served over real HTTP, for the demo and for tests: linkedin-api.md §1 to §5, §7.1, §8 and §11 on a loopback port.
+//! LinkedIn served over real HTTP, for the demo and for tests: linkedin-api.md §1 to §6, §7.1, §8 and §11 on a loopback port.
 //!
 //! [`start`] runs it in this process and gives a [`SandboxHandle`], through which a test reads the truth, submits leads, sets
 //! faults and moves the clock. The same controls are served below `/sandbox/` for a sandbox in another process (see `control_api`),
@@ -29,8 +29,10 @@ mod state;
 mod structure;
 mod submissions;
 mod submit_page;
+mod subscriptions;
 mod tokens;
 mod visitor;
+mod webhook;
 mod world;
 
 use std::collections::BTreeSet;
@@ -120,6 +122,7 @@ pub fn start(options: SandboxOptions) -> std::io::Result<SandboxHandle> {
         options.settings,
     ));
     let shared = Arc::clone(&sandbox);
+    let sending = Arc::clone(&sandbox);
     let workers = options.workers.max(1);
     let (send, receive) = std::sync::mpsc::channel();
     let thread = std::thread::Builder::new()
@@ -130,6 +133,7 @@ pub fn start(options: SandboxOptions) -> std::io::Result<SandboxHandle> {
                 match server(listener, shared, workers) {
                     Ok(server) => {
                         let _ = send.send(Ok(server.handle()));
+                        actix_web::rt::spawn(webhook::keep_sending(sending));
                         // A server that ends with an error leaves clients without answers, which they will say.
                         let _ = server.await;
                     }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::faults::Faults;
 use super::history::History;
 use super::tokens::Tokens;
+use super::webhook::Hooks;
 use crate::clock::Clock;
 
 /// How many requests the log keeps.
@@ -47,6 +48,8 @@ pub struct Settings {
     pub require_protocol_header: bool,
     /// `total` is part of the paging of lead finders.
     pub report_total: bool,
+    /// A subscription whose webhook does not answer the challenge is refused, instead of kept and told nothing.
+    pub refuse_unanswered_challenge: bool,
 }
 
 impl Default for Settings {
@@ -70,6 +73,7 @@ impl Default for Settings {
             versions: versions.map(str::to_owned).to_vec(),
             require_protocol_header: false,
             report_total: true,
+            refuse_unanswered_challenge: true,
         }
     }
 }
@@ -105,6 +109,7 @@ pub(super) struct Sandbox {
     settings: RwLock<Settings>,
     tokens: Mutex<Tokens>,
     faults: Mutex<Faults>,
+    hooks: Mutex<Hooks>,
     log: Mutex<VecDeque<RequestRecord>>,
     counter: AtomicU64,
 }
@@ -119,6 +124,7 @@ impl Sandbox {
             settings: RwLock::new(settings),
             tokens: Mutex::new(Tokens::new(seed)),
             faults: Mutex::new(Faults::new(seed)),
+            hooks: Mutex::default(),
             log: Mutex::new(VecDeque::new()),
             counter: AtomicU64::new(0),
         }
@@ -165,6 +171,20 @@ impl Sandbox {
 
     pub(super) fn faults(&self) -> MutexGuard<'_, Faults> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn hooks(&self) -> MutexGuard<'_, Hooks> {
+        self.hooks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets a response, and tells whoever wants to know; whether there was one.
+    pub(super) fn delete_response(&self, id: &str) -> bool {
+        let response = self.history().find(id);
+        let is_gone = self.change_history().delete(id);
+        if let Some(response) = response.filter(|_| is_gone) {
+            super::webhook::announce(self, &response, "DELETED");
+        }
+        is_gone
     }
 
     /// Logs a request and gives its number.

@@ -55,7 +55,7 @@ impl Submission {
     }
 }
 
-fn known_lead_type(name: &str) -> Option<LeadTypeName> {
+pub(super) fn known_lead_type(name: &str) -> Option<LeadTypeName> {
     ["SPONSORED", "EVENT", "COMPANY", "ORGANIZATION_PRODUCT"]
         .into_iter()
         .find(|known| *known == name)
@@ -154,7 +154,9 @@ pub(super) fn submit(sandbox: &Sandbox, submission: &Submission) -> Option<Strin
             })
             .collect(),
     };
-    history.added.push(response);
+    history.added.push(response.clone());
+    drop(history);
+    super::webhook::announce(sandbox, &response, "CREATED");
     Some(id)
 }
 

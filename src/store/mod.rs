@@ -48,6 +48,7 @@ pub mod match_scan;
 pub mod matching_strategies;
 mod migrations;
 mod moment;
+pub mod notification_subscriptions;
 pub mod oauth_states;
 pub mod organizations;
 pub mod owners;

@@ -587,6 +587,21 @@ diesel::table! {
 }
 
 diesel::table! {
+    notification_subscriptions (account_id, lead_type) {
+        account_id -> Text,
+        lead_type -> Text,
+        state -> Text,
+        linkedin_id -> Nullable<Text>,
+        webhook -> Text,
+        failure_reason -> Nullable<Text>,
+        failure_detail -> Nullable<Text>,
+        attempts -> BigInt,
+        next_attempt_at -> Nullable<Timestamp>,
+        checked_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
     account_streams (account_id, lead_type, is_test) {
         account_id -> Text,
         lead_type -> Text,
@@ -948,6 +963,7 @@ diesel::joinable!(lead_changes -> leads (lead_id));
 diesel::joinable!(lead_imports -> users (user_id));
 diesel::joinable!(lead_import_rows -> lead_imports (import_id));
 diesel::joinable!(lead_notifications -> linkedin_accounts (account_id));
+diesel::joinable!(notification_subscriptions -> linkedin_accounts (account_id));
 diesel::joinable!(account_streams -> linkedin_accounts (account_id));
 diesel::joinable!(sync_runs -> linkedin_user_profiles (profile_id));
 diesel::joinable!(sync_runs -> linkedin_accounts (account_id));
@@ -1014,6 +1030,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     lead_imports,
     lead_import_rows,
     lead_notifications,
+    notification_subscriptions,
     account_streams,
     endpoint_blocks,
     sync_runs,

@@ -5,7 +5,7 @@
 //! moves when LinkedIn's shapes change); [`process`] maps, matches and saves a batch in one transaction with its cursor.
 //! [`authorized`] calls LinkedIn with a profile's token and knows what a 401 or a daily limit means; [`connect`] is the
 //! connect flow that the pages use; [`app_check`] asks whether LinkedIn knows the portal; [`call_counts`] counts; [`reset`] starts
-//! everything over; [`revocations`] tells LinkedIn about tokens that nobody uses any more; [`notifications`] takes what LinkedIn tells by itself; [`preview`] tells what a change of the rules would do; [`lead_imports`] works on imports of leads; [`acts`]
+//! everything over; [`revocations`] tells LinkedIn about tokens that nobody uses any more; [`notifications`] takes what LinkedIn tells by itself, [`subscriptions`] asks for it; [`preview`] tells what a change of the rules would do; [`lead_imports`] works on imports of leads; [`acts`]
 //! carries out what people and programs decide about submissions; [`hand_in`] takes responses that programs bring; [`organizations`] speaks to Dynamics 365.
 
 pub mod acts;
@@ -27,6 +27,7 @@ pub mod pull;
 pub mod reset;
 pub mod revocations;
 pub mod scheduler;
+pub mod subscriptions;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -65,6 +66,8 @@ pub struct SyncOptions {
     pub fresh_token_grace: Duration,
     /// Times a submission is tried again by itself before it waits for a person.
     pub submission_attempts: i64,
+    /// Where LinkedIn is to send notifications of leads; `None` where none are wanted.
+    pub webhook: Option<String>,
     /// What whoever runs the portal decided about LinkedIn.
     pub deployment: Deployment,
 }
@@ -82,6 +85,7 @@ impl Default for SyncOptions {
             batch_size: 1_000,
             fresh_token_grace: Duration::from_secs(60),
             submission_attempts: 5,
+            webhook: None,
             deployment: Deployment::default(),
         }
     }

@@ -1,5 +1,6 @@
 //! Tells LinkedIn about tokens that nobody uses here any more, again and again while LinkedIn is away. Here they are out of
-//! use from the moment of the withdrawal on; what waits is sealed, and is erased in any case.
+//! use from the moment of the withdrawal on, but for ending the subscriptions to notifications; what waits is sealed, and is
+//! erased in any case.
 
 use std::time::Duration;
 
@@ -26,6 +27,11 @@ pub(super) async fn revoke(
     let Some(oauth) = &ctx.oauth else {
         return false;
     };
+    let cell = token_cell(table, "access_token", profile);
+    if let Ok(token) = open(&ctx.secret_key, cell, access_token) {
+        let token = AccessToken::new(token.expose_secret());
+        super::subscriptions::end_left_behind(ctx, profile, &token).await;
+    }
     let mut is_revoked = true;
     let cells = [
         ("access_token", Some(access_token)),

@@ -231,7 +231,10 @@ impl Scheduler {
         super::revocations::run_due(&self.ctx).await?;
         loop {
             match self.run_due_once(filter).await? {
-                Step::Idle => return Ok(steps),
+                Step::Idle => {
+                    super::subscriptions::run_due(&self.ctx).await?;
+                    return Ok(steps);
+                }
                 step => steps.push(step),
             }
             // Runs that stop early stay due: there is nothing to wait for.
@@ -249,6 +252,7 @@ impl Scheduler {
         let (store, clock) = (self.ctx.store.clone(), self.ctx.clock.clone());
         beside.spawn(super::lead_imports::keep_house(store, clock));
         beside.spawn(super::revocations::keep_revoking(self.ctx.clone()));
+        beside.spawn(super::subscriptions::keep_subscribed(self.ctx.clone()));
         let mut is_database_away = false;
         loop {
             while !*stop.borrow() && running.len() < self.ctx.options.concurrency {

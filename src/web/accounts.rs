@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::form::NoFields;
 use super::history::{self, History};
+use super::notified::Notified;
 use super::page::{StateTab, state_tabs};
 use super::profiles::allowed;
 use super::{Answer, FieldErrors, Flash, Form, Path, Portal, Query, Shell, WebError};
@@ -22,7 +23,7 @@ use crate::store::audit::{self, Actor};
 use crate::store::paging::PageStart;
 use crate::store::profiles::{self, Profile};
 use crate::store::sync_runs::{self, RunFilter, SyncRun};
-use crate::store::{StoreError, leads};
+use crate::store::{StoreError, leads, notification_subscriptions};
 
 #[derive(Template)]
 #[template(path = "accounts/index.html")]
@@ -161,6 +162,7 @@ struct AccountsShow {
     is_sync_enabled: bool,
     owner: String,
     can_sync: bool,
+    notified: Notified,
     errors: FieldErrors,
     history: History,
 }
@@ -185,7 +187,7 @@ async fn show_page(
     id: AccountId,
 ) -> Result<AccountsShow, WebError> {
     let can_sync = may_sync(portal, current, &id).await?;
-    let (account, counts, streams, profiles, runs, mut owners, history) = portal
+    let (account, counts, streams, profiles, runs, mut owners, history, standing) = portal
         .store
         .read(move |conn| {
             let account = accounts::get(conn, &id)?;
@@ -206,6 +208,7 @@ async fn show_page(
                 runs,
                 leads::possible_owners(conn)?,
                 history::read(conn, "linkedin_account", id.as_str())?,
+                notification_subscriptions::standing(conn, Some(&id))?,
             ))
         })
         .await?;
@@ -230,6 +233,7 @@ async fn show_page(
         runs,
         owners,
         can_sync,
+        notified: Notified::of(&standing, portal.settings.linkedin.webhook.is_some()),
         history,
     })
 }

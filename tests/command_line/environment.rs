@@ -12,6 +12,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("LEADGEN_LINKEDIN_OAUTH_URL", "http://127.0.0.1:1/oauth/v2"),
     ("LEADGEN_LINKEDIN_API_URL", "http://127.0.0.1:1"),
     ("LEADGEN_LINKEDIN_VERSION", "202607"),
+    ("LEADGEN_LINKEDIN_WEBHOOK", "on"),
     ("LEADGEN_SYNC_INTERVAL", "90s"),
 ];
 

@@ -20,3 +20,4 @@ mod leases;
 mod rules;
 mod stage;
 mod tokens;
+mod webhooks;

@@ -19,7 +19,8 @@ use chrono::{DateTime, Utc};
 use super::authorized::Authorized;
 use super::intake;
 use super::{SyncContext, SyncError};
-use crate::domain::account::{CampaignSyncStatus, FormSyncStatus, LeadType};
+use crate::domain::account::{CampaignSyncStatus, FormSyncStatus};
+use crate::domain::notification::may_read;
 use crate::domain::sync::{FailureReason, RunStatus, next_attempt};
 use crate::store::claimed::ClaimedAccount;
 use crate::store::directory::accounts::AccountStates;
@@ -29,8 +30,6 @@ use crate::store::{self, StoreError};
 
 /// More pages than this of forms or campaigns is a server that repeats itself.
 const PAGE_LIMIT: usize = 2_000;
-/// Page roles that let a member read event leads (linkedin-api.md §3.4).
-const EVENT_ROLES: &[&str] = &["ADMINISTRATOR", "CONTENT_ADMINISTRATOR"];
 /// What a run found out.
 #[derive(Debug, Default)]
 struct Progress {
@@ -223,12 +222,7 @@ impl Puller {
         }
         let mut is_stream_forbidden = false;
         for lead_type in self.account.owner_type.lead_types() {
-            if *lead_type == LeadType::Event
-                && !self
-                    .page_roles
-                    .iter()
-                    .any(|role| EVENT_ROLES.contains(&role.as_str()))
-            {
+            if !may_read(*lead_type, &self.page_roles) {
                 continue;
             }
             for is_test in [false, true] {

@@ -11,6 +11,7 @@ use actix_web::web::Data;
 use askama::Template;
 use chrono::{DateTime, Utc};
 
+use super::notified::Notified;
 use super::profiles::warning_of;
 use super::{Answer, Portal, Shell};
 use crate::domain::access::Permission;
@@ -18,6 +19,7 @@ use crate::domain::linkedin_version::{VersionLife, life_of};
 use crate::domain::profile::{TokenWarning, token_days_left};
 use crate::store::accounts::{self, Account, AccountFilter};
 use crate::store::activity::{self, Activity};
+use crate::store::notification_subscriptions::{self, NotificationStanding};
 use crate::store::paging::PageStart;
 use crate::store::processes::{self, Process};
 use crate::store::profiles::{self, Profile, ProfileFilter};
@@ -56,6 +58,7 @@ struct SyncStatusIndex {
     profiles: Vec<ProfileRow>,
     accounts: Vec<AccountRow>,
     runs: Vec<SyncRun>,
+    notified: Notified,
 }
 
 /// Runs that the overview shows of the timeline.
@@ -68,6 +71,7 @@ struct Rows {
     processes: Vec<Process>,
     activity: Activity,
     runs: Vec<SyncRun>,
+    notifications: NotificationStanding,
 }
 
 fn rows(conn: &mut AnyConn, now: DateTime<Utc>) -> Result<Rows, StoreError> {
@@ -104,6 +108,7 @@ fn rows(conn: &mut AnyConn, now: DateTime<Utc>) -> Result<Rows, StoreError> {
         processes: processes::list(conn)?,
         activity: activity::now(conn)?,
         runs,
+        notifications: notification_subscriptions::standing(conn, None)?,
     })
 }
 
@@ -122,6 +127,10 @@ pub async fn index(portal: Data<Portal>, shell: Shell) -> Answer {
         health: health(&rows, now),
         version_life: life_of(&linkedin_version, now.date_naive()),
         linkedin_version,
+        notified: Notified::of(
+            &rows.notifications,
+            portal.settings.linkedin.webhook.is_some(),
+        ),
         shell,
         totals,
         activity: rows.activity,
