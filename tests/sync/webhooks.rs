@@ -195,7 +195,7 @@ async fn a_lead_that_is_announced_while_its_account_is_read_is_read_once_more() 
         Fault::new(FaultKind::SlowHeaders)
             .on("/rest/leadForms")
             .times(1)
-            .seconds(2),
+            .seconds(1),
     );
     notified.submit();
     notified.all_sent().await;
