@@ -4,6 +4,7 @@
 use std::net::TcpListener;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Notify, watch};
@@ -16,6 +17,7 @@ use crate::clock::Clock;
 use crate::dataverse::{Dataverse, DataverseError, DataverseOptions};
 use crate::linkedin::oauth::AppCredentials;
 use crate::linkedin::{LinkedInClient, LinkedInEndpoints, LinkedInError, Timeouts};
+use crate::oidc::{OidcError, Provider, ProviderSettings};
 use crate::settings::Settings;
 use crate::store::{AnyConn, Store, StoreError, audit, connections};
 use crate::sync::call_counts::CallCounts;
@@ -47,6 +49,9 @@ pub enum StartError {
     /// The client of Dynamics 365 cannot be built.
     #[error("LEADGEN_DATAVERSE_…: {0}")]
     Dataverse(#[from] DataverseError),
+    /// The identity provider's client cannot be built.
+    #[error("LEADGEN_OIDC_…: {0}")]
+    Oidc(#[from] OidcError),
     /// Migrations are pending and `--no-migrate` was given.
     #[error(
         "the database lacks migrations of this version: run `leadgen migrate`, or start without --no-migrate"
@@ -98,10 +103,36 @@ pub struct App {
     settings: Arc<Settings>,
     ctx: SyncContext,
     connector: Arc<Connector>,
+    oidc: Option<Provider>,
     wake: Arc<Notify>,
     keys: KeySource,
     /// What cookies and form tokens are signed with, once [`App::take_keys`] has read it.
     signing: Arc<OnceLock<SecretString>>,
+}
+
+/// How long the identity provider may take: somebody waits in front of a page.
+const OIDC_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The client of the identity provider, if one is configured.
+fn oidc_provider(settings: &Settings) -> Result<Option<Provider>, StartError> {
+    let Some(oidc) = &settings.oidc else {
+        return Ok(None);
+    };
+    let redirect_uri = settings
+        .http
+        .public_url
+        .join("/sign-in/oidc/callback")
+        .map_err(|_| StartError::PublicUrl)?;
+    let provider = Provider::new(ProviderSettings {
+        issuer: oidc.issuer.clone(),
+        client_id: oidc.client_id.clone(),
+        client_secret: oidc.client_secret.clone(),
+        scopes: oidc.scopes.clone(),
+        tenants: oidc.tenants.clone(),
+        redirect_uri: redirect_uri.to_string(),
+        timeout: OIDC_TIMEOUT,
+    })?;
+    Ok(Some(provider))
 }
 
 impl App {
@@ -173,6 +204,7 @@ impl App {
             settings.linkedin.scopes.clone(),
         ));
         Ok(Self {
+            oidc: oidc_provider(&settings)?,
             settings: Arc::new(settings),
             ctx,
             connector,
@@ -287,6 +319,7 @@ impl App {
             Organizations::new(&self.ctx),
             Arc::clone(&self.wake),
         )
+        .map(|portal| portal.with_oidc(self.oidc.clone()))
         .map_err(|error| StartError::Server(error.to_string()))
     }
 

@@ -2,8 +2,8 @@
 //!
 //! The rooms, and who may use whom (`tests/architecture.rs` keeps it so):
 //! `main → commands → app → web → auth → store → domain`; `sync → store, domain, linkedin, dataverse`;
-//! `web → sync` only to request work and for the connect flow; `sandbox → linkedin::wire`. `domain` uses nothing of ours, and
-//! `destination_address` (what the portal may send to) is a leaf that whoever sends outward uses.
+//! `web → sync` only to request work and for the connect flow; `web, auth → oidc`; `sandbox → linkedin::wire`. `domain` uses
+//! nothing of ours, and `destination_address` (what the portal may send to) is a leaf that whoever sends outward uses.
 
 pub mod app;
 pub mod auth;
@@ -13,6 +13,7 @@ pub mod dataverse;
 pub mod destination_address;
 pub mod domain;
 pub mod linkedin;
+pub mod oidc;
 pub mod sandbox;
 pub mod settings;
 pub mod store;

@@ -13,10 +13,12 @@ use crate::store::DatabaseUrl;
 
 mod deployment;
 mod destinations;
+mod oidc;
 mod shown;
 mod webhook;
 
 pub use destinations::DestinationSettings;
+pub use oidc::OidcSettings;
 pub use shown::{SettingSource, ShownSetting};
 
 /// Everything `serve` and `worker` need to know. Secrets print as `[REDACTED]`.
@@ -34,6 +36,8 @@ pub struct Settings {
     pub linkedin: LinkedInSettings,
     /// Base of Microsoft Entra's endpoints, which give tokens for Dynamics 365 organizations.
     pub entra_url: Url,
+    /// The identity provider for sign-in through OpenID Connect, if there is one.
+    pub oidc: Option<OidcSettings>,
     /// Time between two pulls of an account.
     pub sync_interval: Duration,
     /// What whoever runs the portal decided about LinkedIn.
@@ -112,6 +116,12 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("LEADGEN_ENTRA_URL", "https://login.microsoftonline.com"),
     ("LEADGEN_LINKEDIN_WEBHOOK", "auto"),
     ("LEADGEN_SYNC_INTERVAL", "5m"),
+    ("LEADGEN_OIDC_ISSUER", ""),
+    ("LEADGEN_OIDC_CLIENT_ID", ""),
+    ("LEADGEN_OIDC_CLIENT_SECRET", ""),
+    ("LEADGEN_OIDC_NAME", "your organization"),
+    ("LEADGEN_OIDC_SCOPES", "openid profile email"),
+    ("LEADGEN_OIDC_TENANTS", ""),
     ("LEADGEN_POLICY_SHOW_LINKEDIN", ""),
     ("LEADGEN_POLICY_FILE", ""),
     ("LEADGEN_ORGANIZATION_CLOUD", "public"),
@@ -122,7 +132,11 @@ pub const VARIABLES: &[(&str, &str)] = &[
 ];
 
 /// Variables whose value may stand in a file named by `<NAME>_FILE`.
-const FILE_VARIABLES: &[&str] = &["LEADGEN_SECRET_KEY", "LEADGEN_LINKEDIN_CLIENT_SECRET"];
+const FILE_VARIABLES: &[&str] = &[
+    "LEADGEN_SECRET_KEY",
+    "LEADGEN_LINKEDIN_CLIENT_SECRET",
+    "LEADGEN_OIDC_CLIENT_SECRET",
+];
 
 struct Reader<'a> {
     environment: &'a BTreeMap<String, String>,
@@ -399,6 +413,7 @@ impl Settings {
         }
         let deployment = deployment::read(&mut reader);
         let destinations = destinations::read(&mut reader);
+        let oidc = oidc::read(&mut reader);
         if !reader.problems.is_empty() {
             return Err(SettingsError(reader.problems));
         }
@@ -422,6 +437,7 @@ impl Settings {
                 webhook,
             },
             entra_url,
+            oidc,
             sync_interval,
             deployment,
             destinations,

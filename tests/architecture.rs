@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("linkedin", &[]),
     ("destination_address", &[]),
     ("dataverse", &["destination_address"]),
+    ("oidc", &[]),
     ("store", &["domain", "clock"]),
     // The fault matrix and the tests speak the wire; the sandbox knows nothing of what we make of it.
     ("sandbox", &["linkedin::wire", "clock"]),
@@ -29,9 +30,11 @@ const ARROWS: &[(&str, &[&str])] = &[
             "domain::connections",
             "domain::normalise",
             "destination_address",
+            // What an issuer is.
+            "oidc",
         ],
     ),
-    ("auth", &["store", "domain", "clock", "settings"]),
+    ("auth", &["store", "domain", "clock", "settings", "oidc"]),
     (
         "sync",
         &[
@@ -58,6 +61,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "telemetry",
             "sync",
             "destination_address",
+            "oidc",
         ],
     ),
     (
@@ -70,6 +74,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "domain",
             "linkedin",
             "dataverse",
+            "oidc",
             "clock",
             "settings",
             "telemetry",
@@ -104,11 +109,12 @@ const CRATES: &[(&str, &[&str])] = &[
     ("askama", &["web", "sandbox"]),
     ("actix_session", &["auth", "web"]),
     ("actix_web", &["web", "auth", "sandbox", "app", "telemetry"]),
-    ("oauth2", &["linkedin"]),
+    ("oauth2", &["linkedin", "oidc"]),
     (
         "reqwest",
         &[
             "linkedin",
+            "oidc",
             "dataverse",
             "sync",
             "commands",

@@ -4,6 +4,7 @@ pub mod account_links;
 pub mod accounts;
 pub mod api_tokens;
 pub mod current_user;
+pub mod identities;
 pub mod key_rotation;
 pub mod key_source;
 pub mod key_states;

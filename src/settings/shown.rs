@@ -65,7 +65,7 @@ pub(super) fn shown(environment: &BTreeMap<String, String>) -> Vec<ShownSetting>
                 secret if FILE_VARIABLES.contains(&secret) => {
                     if is_set { "set" } else { "not set" }.to_owned()
                 }
-                "LEADGEN_LINKEDIN_CLIENT_ID" => match direct {
+                "LEADGEN_LINKEDIN_CLIENT_ID" | "LEADGEN_OIDC_CLIENT_ID" => match direct {
                     Some(id) => last_four(id),
                     None => "not set".to_owned(),
                 },

@@ -50,6 +50,7 @@ mod migrations;
 mod moment;
 pub mod notification_subscriptions;
 pub mod oauth_states;
+pub mod oidc_attempts;
 pub mod organizations;
 pub mod owners;
 pub mod paging;
@@ -78,6 +79,7 @@ pub mod submissions;
 pub mod sync_runs;
 pub mod token_revocations;
 pub mod tokens;
+pub mod user_identities;
 pub mod users;
 pub mod waiting;
 

@@ -917,8 +917,30 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    user_identities (issuer, subject) {
+        issuer -> Text,
+        subject -> Text,
+        user_id -> Text,
+        created_at -> Timestamp,
+        last_sign_in_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    oidc_attempts (state_hash) {
+        state_hash -> Text,
+        binding -> Text,
+        next_path -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+        consumed_at -> Nullable<Timestamp>,
+    }
+}
+
 diesel::joinable!(account_links -> users (user_id));
 diesel::joinable!(user_roles -> users (user_id));
+diesel::joinable!(user_identities -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(linkedin_user_profiles -> organizations (organization_id));
 diesel::joinable!(dataverse_organizations -> organizations (organization_id));
@@ -992,6 +1014,8 @@ diesel::table! {
 diesel::allow_tables_to_appear_in_same_query!(
     users,
     user_roles,
+    user_identities,
+    oidc_attempts,
     sessions,
     groups,
     group_members,

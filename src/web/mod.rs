@@ -76,6 +76,8 @@ mod users;
 pub mod visitor;
 pub mod webhooks;
 
+mod oidc;
+
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,6 +96,7 @@ use crate::auth::passwords::{HashError, Passwords};
 use crate::auth::sessions::{COOKIE_NAME, Sessions};
 use crate::auth::signing::Signer;
 use crate::clock::Clock;
+use crate::oidc::Provider;
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::sync::connect::Connector;
@@ -124,6 +127,8 @@ pub struct Portal {
     pub connector: Arc<Connector>,
     /// The ways to Dynamics 365 organizations.
     pub organizations: Organizations,
+    /// The identity provider for sign-in through OpenID Connect, if one is configured.
+    pub oidc: Option<Provider>,
     /// Wakes the scheduler, so that it looks at once for what is due.
     pub wake: Arc<Notify>,
     /// When this process began.
@@ -164,6 +169,7 @@ impl Portal {
             settings,
             connector,
             organizations,
+            oidc: None,
             wake,
             api_flows: api::Flows::default(),
             webhook_flows: webhooks::Flows::default(),
@@ -171,6 +177,13 @@ impl Portal {
             signer: Signer::new(secret),
             report_turn: Arc::default(),
         })
+    }
+
+    /// The same portal, whose people may sign in at this identity provider.
+    #[must_use]
+    pub fn with_oidc(mut self, provider: Option<Provider>) -> Self {
+        self.oidc = provider;
+        self
     }
 
     /// An identifier for a new record: sorts by time.

@@ -10,8 +10,8 @@ use super::{
     WebError, account, account_links, accounts, api_tokens, assignment_rules, audit_log, campaigns,
     configuration_file, confirm, connect, connections, consent, custom_fields, dashboard, events,
     field_mappings, forms, groups, home, integration_configuration, invitations, lead_exports,
-    lead_imports, leads, matching_strategies, organizations, pauses, profiles, setup, sign_in,
-    submissions, sync_status, system, users, webhooks,
+    lead_imports, leads, matching_strategies, oidc, organizations, pauses, profiles, setup,
+    sign_in, submissions, sync_status, system, users, webhooks,
 };
 use crate::domain::access::Permission as P;
 
@@ -23,6 +23,8 @@ fn entries() -> Vec<Entry> {
         get ("/",                                   SignedIn,              home::show),
         get ("/sign-in",                            Public,                sign_in::new),
         post("/sign-in",                            Public,                sign_in::create),
+        post("/sign-in/oidc",                       Public,                oidc::begin),
+        get ("/sign-in/oidc/callback",              Public,                oidc::callback),
         post("/sign-out",                           SignedIn,              sign_in::destroy),
         get ("/invitations/{token}",                Public,                account_links::invitation),
         post("/invitations/{token}",                Public,                account_links::accept),

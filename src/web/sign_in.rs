@@ -35,6 +35,13 @@ struct SignInPage {
     email: String,
     next: String,
     problem: Option<String>,
+    /// What people call the identity provider, if there is one.
+    provider: Option<String>,
+}
+
+/// What people call the identity provider, if there is one.
+pub(super) fn provider_name(portal: &Portal) -> Option<String> {
+    portal.settings.oidc.as_ref().map(|oidc| oidc.name.clone())
 }
 
 /// What the address may say.
@@ -97,7 +104,7 @@ pub fn safe_path(path: &str) -> Option<String> {
 ///
 /// # Errors
 /// When the page cannot be drawn.
-pub async fn new(shell: Shell, query: Query<SignInQuery>) -> Answer {
+pub async fn new(portal: Data<Portal>, shell: Shell, query: Query<SignInQuery>) -> Answer {
     let next = query.0.next.as_deref().and_then(safe_path);
     if shell.user.is_some() {
         return Ok(see_other(next.as_deref().unwrap_or("/")));
@@ -107,6 +114,7 @@ pub async fn new(shell: Shell, query: Query<SignInQuery>) -> Answer {
         email: String::new(),
         next: next.unwrap_or_default(),
         problem: None,
+        provider: provider_name(&portal),
     };
     page.shell.render(StatusCode::OK, &page)
 }
@@ -129,7 +137,7 @@ pub async fn create(
     if let Err(wait) = attempt.begin(&portal.store, now).await? {
         tracing::warn!("sign-in throttled");
         metrics::counter!("leadgen_sign_ins_total", "outcome" => "throttled").increment(1);
-        return too_many(shell, form, wait);
+        return too_many(&portal, shell, form, wait);
     }
     let user = portal
         .store
@@ -153,12 +161,7 @@ pub async fn create(
                 None
             };
             succeed(&request, &portal, attempt, &user, rehashed).await?;
-            let browser = request
-                .headers()
-                .get(header::USER_AGENT)
-                .and_then(|value| value.to_str().ok())
-                .unwrap_or_default();
-            sessions::begin(&session, &user.id, &sessions::browser_name(browser))
+            sessions::begin(&session, &user.id, &browser_of(&request))
                 .map_err(|error| super::WebError::Internal(error.to_string()))?;
             metrics::counter!("leadgen_sign_ins_total", "outcome" => "succeeded").increment(1);
             let next = safe_path(&form.next);
@@ -174,10 +177,21 @@ pub async fn create(
                 shell,
                 email: form.email,
                 problem: Some(problem.to_owned()),
+                provider: provider_name(&portal),
             };
             page.shell.render(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
     }
+}
+
+/// What the sessions page calls the browser of this request.
+pub(super) fn browser_of(request: &HttpRequest) -> String {
+    let browser = request
+        .headers()
+        .get(header::USER_AGENT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    sessions::browser_name(browser)
 }
 
 async fn succeed(
@@ -240,7 +254,7 @@ pub(super) fn signing_actor(request: &HttpRequest, user: Option<&User>) -> Actor
     }
 }
 
-fn too_many(shell: Shell, form: SignInForm, wait: TimeDelta) -> Answer {
+fn too_many(portal: &Portal, shell: Shell, form: SignInForm, wait: TimeDelta) -> Answer {
     let seconds = wait.num_milliseconds().max(0).div_euclid(1_000) + 1;
     let words = if seconds < 90 {
         format!("{seconds} seconds")
@@ -254,6 +268,7 @@ fn too_many(shell: Shell, form: SignInForm, wait: TimeDelta) -> Answer {
         problem: Some(format!(
             "There were too many attempts. Wait {words}, then try again."
         )),
+        provider: provider_name(portal),
     };
     let mut response = page.shell.render(StatusCode::TOO_MANY_REQUESTS, &page)?;
     response

@@ -50,6 +50,12 @@ impl Visitor {
         self.signer.verify(TOKEN_PURPOSE, &self.binding, token)
     }
 
+    /// What an attempt to sign in elsewhere is bound to: this browser, without giving away what its form tokens hang on.
+    #[must_use]
+    pub fn sign_in_binding(&self) -> String {
+        self.signer.sign("sign-in binding", &self.binding)
+    }
+
     /// The frame of this visitor's pages.
     #[must_use]
     pub fn shell(&self, path: &str) -> Shell {

@@ -14,6 +14,8 @@ const VARIABLES: &[(&str, &str)] = &[
     ("LEADGEN_LINKEDIN_VERSION", "202607"),
     ("LEADGEN_LINKEDIN_WEBHOOK", "on"),
     ("LEADGEN_SYNC_INTERVAL", "90s"),
+    ("LEADGEN_OIDC_ISSUER", "https://login.example.com"),
+    ("LEADGEN_OIDC_CLIENT_ID", "leadgen"),
 ];
 
 fn serve() -> Program {

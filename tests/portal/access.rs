@@ -47,9 +47,11 @@ fn the_table_has_no_line_twice_and_only_few_public_ones() {
             "GET /invitations/{token}",
             "GET /password-resets/{token}",
             "GET /sign-in",
+            "GET /sign-in/oidc/callback",
             "POST /invitations/{token}",
             "POST /password-resets/{token}",
-            "POST /sign-in"
+            "POST /sign-in",
+            "POST /sign-in/oidc",
         ]
     );
     for line in table() {

@@ -17,6 +17,7 @@ pub mod database;
 pub mod held;
 pub mod html;
 pub mod installation;
+pub mod oidc_provider;
 pub mod program;
 pub mod records;
 
