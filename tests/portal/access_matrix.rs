@@ -54,6 +54,8 @@ const SIGNED_IN: &str = "signed in";
 const PAGES: &[(&str, About, &str, &str)] = &[
     ("/",                                  About::Portal,   SIGNED_IN, SIGNED_IN),
     ("/sign-in",                           About::Portal,   PUBLIC,    PUBLIC),
+    ("/invitations",                       About::Portal,   PUBLIC,    PUBLIC),
+    ("/password-resets",                   About::Portal,   PUBLIC,    PUBLIC),
     ("/sign-out",                          About::Portal,   SIGNED_IN, SIGNED_IN),
     ("/account",                           About::Portal,   SIGNED_IN, SIGNED_IN),
     ("/account/consent",                   About::Portal,   SIGNED_IN, "AS"),
