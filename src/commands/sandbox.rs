@@ -90,13 +90,17 @@ fn start_dataverse(arguments: &Arguments) -> Result<DataverseHandle, CommandErro
 }
 
 fn tell_dataverse(handle: &DataverseHandle, certificate: Option<&Path>) {
-    say(&format!("Dataverse and its authority: {}", handle.url()));
+    say(&format!(
+        "Dataverse, and the page with its leads: {}/",
+        handle.url()
+    ));
     say(&format!(
         "  tenant {}, application {}, secret {}",
         dataverse::TENANT,
         dataverse::CLIENT_ID,
         dataverse::CLIENT_SECRET
     ));
+    say(&format!("LEADGEN_ENTRA_URL={}", handle.url()));
     match certificate {
         Some(path) => {
             say(&format!("LEADGEN_DESTINATION_CA_FILE={}", path.display()));

@@ -37,10 +37,20 @@ code{font-family:ui-monospace,monospace;font-size:.9em;overflow-wrap:anywhere}a{
 
 /// A whole page; `content` is HTML already.
 pub(super) fn page(title: &str, content: &str) -> String {
+    frame(
+        title,
+        "LinkedIn sandbox",
+        "Sandbox: this is not LinkedIn. Everybody here is invented.",
+        content,
+    )
+}
+
+/// A page of another of the sandbox's services.
+pub(super) fn frame(title: &str, service: &str, ribbon: &str, content: &str) -> String {
     format!(
         "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-         <title>{title} · LinkedIn sandbox</title><style>{STYLE}</style></head><body>\
-         <div class=\"ribbon\">Sandbox: this is not LinkedIn. Everybody here is invented.</div><main><h1>{title}</h1>{content}</main></body></html>",
+         <title>{title} · {service}</title><style>{STYLE}</style></head><body>\
+         <div class=\"ribbon\">{ribbon}</div><main><h1>{title}</h1>{content}</main></body></html>",
         title = escape(title)
     )
 }

@@ -12,19 +12,19 @@ use crate::support::sandbox;
 const NO_PYTHON: &str =
     "this test needs python3 with venv: apt-get install python3 python3-venv (tests/run does it)";
 
-fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sandbox")
 }
 
-/// A virtual environment with the client in it, made once and kept in `target/`. Made under another name first, because several
+/// A virtual environment of this name with a client in it, made once and kept in `target/`. Made under another name first, because several
 /// test runs may want it at once.
-fn python() -> PathBuf {
+pub fn python(name: &str, modules: &str, requirements: &str) -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let environment = target.join("linkedin-api-client-0.3.0");
+    let environment = target.join(name);
     let python = environment.join("bin/python");
     let works = |python: &Path| {
         Command::new(python)
-            .args(["-c", "import linkedin_api"])
+            .args(["-c", &format!("import {modules}")])
             .stderr(Stdio::null())
             .status()
             .is_ok_and(|status| status.success())
@@ -33,7 +33,7 @@ fn python() -> PathBuf {
         return python;
     }
     let fresh = tempfile::Builder::new()
-        .prefix("linkedin-api-client-")
+        .prefix(&format!("{name}-"))
         .tempdir_in(target)
         .unwrap();
     let made = Command::new("python3")
@@ -51,11 +51,11 @@ fn python() -> PathBuf {
             "--no-deps",
             "-r",
         ])
-        .arg(folder().join("requirements.txt"))
+        .arg(folder().join(requirements))
         .status();
     assert!(
         installed.is_ok_and(|status| status.success()),
-        "pip could not install tests/sandbox/requirements.txt: this test needs PyPI (or a mirror set in pip's configuration)"
+        "pip could not install tests/sandbox/{requirements}: this test needs PyPI (or a mirror set in pip's configuration)"
     );
     let fresh = fresh.keep();
     match std::fs::rename(&fresh, &environment) {
@@ -100,13 +100,17 @@ fn the_official_python_client_works_against_the_sandbox() {
         "base": sandbox.base_url(), "email": "ada@northwind.example", "password": "sandbox", "accounts": 6,
         "account": account, "forms": forms, "responses": responses,
     });
-    let mut child = Command::new(python())
-        .arg(folder().join("official_client.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = Command::new(python(
+        "linkedin-api-client-0.3.0",
+        "linkedin_api",
+        "requirements.txt",
+    ))
+    .arg(folder().join("official_client.py"))
+    .stdin(Stdio::piped())
+    .stdout(Stdio::piped())
+    .stderr(Stdio::piped())
+    .spawn()
+    .unwrap();
     child
         .stdin
         .take()

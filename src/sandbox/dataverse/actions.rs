@@ -5,9 +5,10 @@ use serde_json::{Map, Value, json};
 use super::cell::Cell;
 use super::data::Data;
 use super::exchange::{Answer, Ask, Refusal, Segment, segments};
-use super::records::{self, Caller, Condition, Target};
+use super::records::{self, Caller, Condition};
 use super::routing::{known, there};
 use super::table::Values;
+use super::targets::{Target, no_key_record, target};
 
 /// Carries an action out; the caller sees to it that a refusal undoes what it did.
 pub(super) fn carried_out(
@@ -47,7 +48,7 @@ pub(super) fn carried_out(
                         records::update(data, logical, id, &target, caller, &values)?;
                     }
                     Target::Key(_, None) => {
-                        return Err(records::no_key_record(known(data, logical)?));
+                        return Err(no_key_record(known(data, logical)?));
                     }
                 }
             }
@@ -116,13 +117,13 @@ fn named(
             .key
             .filter(|_| last.name == table.set)
             .ok_or_else(missing)?;
-        return records::target(table, &key, caller.now);
+        return target(table, &key, caller.now);
     }
     let id = body
         .get(table.id_column)
         .and_then(Value::as_str)
         .ok_or_else(missing)?;
-    records::target(table, id, caller.now)
+    target(table, id, caller.now)
 }
 
 /// Qualifies an open lead and makes the records that were asked for.

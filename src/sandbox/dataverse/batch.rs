@@ -48,7 +48,11 @@ pub(super) fn answer(organization: &Organization, ask: &Ask) -> Result<Answer, R
     for part in parts {
         let failed = match part {
             Part::One(one) => {
-                let answer = gateway::carried_out(organization, &one.ask);
+                let struck = organization.faults().take_part();
+                let answer = match struck.and_then(|fault| fault.refusal()) {
+                    Some(refusal) => refusal.answer(&one.ask),
+                    None => gateway::carried_out(organization, &one.ask),
+                };
                 body.push_str(&format!("--{boundary}\r\n"));
                 body.push_str(&written(&answer, one.content_id.as_deref()));
                 failure(&answer)
@@ -302,10 +306,13 @@ fn request(ask: &Ask, outer: &Headers, content: &str) -> Result<Numbered, Refusa
         .trim_start_matches('\n')
         .split_once('\n')
         .unwrap_or((content, ""));
-    let mut words = line.split_whitespace();
-    let (Some(method), Some(address)) = (words.next(), words.next()) else {
-        return Err(malformed("A part of the batch holds no request"));
-    };
+    // Microsoft's own client leaves blanks in the address as they are.
+    let (method, address) = line
+        .trim()
+        .trim_end_matches("HTTP/1.1")
+        .trim_end()
+        .split_once(' ')
+        .ok_or_else(|| malformed("A part of the batch holds no request"))?;
     let (headers, body) = head(rest);
     let (path, query) = address.split_once('?').unwrap_or((address, ""));
     // Absolute, from the host's root, or relative to the service.

@@ -112,16 +112,24 @@ pub(super) async fn token(
     organization: Data<Arc<Organization>>,
 ) -> HttpResponse {
     let path = request.path().to_owned();
+    let fault = organization.faults().take("POST", &path);
+    if let Some(fault) = &fault {
+        super::breaking::before(fault).await;
+        if let Some(answer) = super::breaking::instead(fault, &super::exchange::Ask::default()) {
+            organization.record("POST", &path, "", answer.status, Some(fault.name()));
+            return super::breaking::respond(answer, Some(fault));
+        }
+    }
     let now = organization.now();
     match granted(&request, &tenant, &body, &organization) {
         Ok(answer) => {
-            organization.record("POST", &path, "", 200);
+            organization.record("POST", &path, "", 200, None);
             HttpResponse::Ok()
                 .insert_header(("cache-control", "no-store, no-cache"))
                 .json(answer)
         }
         Err(denied) => {
-            let number = organization.record("POST", &path, "", denied.0);
+            let number = organization.record("POST", &path, "", denied.0, None);
             denied.answer(number, organization.seed, now)
         }
     }

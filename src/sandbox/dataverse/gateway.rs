@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::columns::name_id;
 use super::entra::base;
 use super::exchange::{Answer, Ask, Refusal, parameters, segments};
+use super::faults::DataverseFault;
+use super::limits::Left;
 use super::records::{Caller, UNDECLARED};
 use super::state::{DataverseSettings, Organization};
-use super::{TENANT, batch, routing};
+use super::{TENANT, batch, breaking, routing};
 
 /// Everything below `/api/data/`.
 pub(super) async fn api(
@@ -22,11 +23,58 @@ pub(super) async fn api(
 ) -> HttpResponse {
     let (version, tail) = path.into_inner();
     let ask = read(&request, &version, &tail, &body);
-    let answer = authorized(&request, &version, &organization)
-        .map(|()| carried_out(&organization, &ask))
-        .unwrap_or_else(|refusal| refusal.answer(&ask));
-    let number = organization.record(&ask.method, request.path(), &ask.raw_query, answer.status);
-    respond(answer, organization.seed, number)
+    let fault = organization.faults().take(&ask.method, request.path());
+    let left = organization.arrives(body.len());
+    if let Some(fault) = &fault {
+        breaking::before(fault).await;
+    }
+    let instead = fault
+        .as_ref()
+        .and_then(|fault| breaking::instead(fault, &ask));
+    let answer = match instead {
+        Some(answer) => answer,
+        None => answered(&request, &version, &organization, &ask, left),
+    };
+    organization.leaves();
+    let played = fault.as_ref().map(DataverseFault::name);
+    let number = organization.record(
+        &ask.method,
+        request.path(),
+        &ask.raw_query,
+        answer.status,
+        played,
+    );
+    let support = name_id(&format!("{}.request.{number}", organization.seed)).to_string();
+    let answer = answer
+        .with("odata-version", "4.0")
+        .with("x-ms-service-request-id", support.clone())
+        .with("req_id", support);
+    breaking::respond(answer, fault.as_ref())
+}
+
+/// The answer as it should be.
+fn answered(
+    request: &HttpRequest,
+    version: &str,
+    organization: &Organization,
+    ask: &Ask,
+    left: Result<Left, Refusal>,
+) -> Answer {
+    if let Err(refusal) = authorized(request, version, organization) {
+        return refusal.answer(ask);
+    }
+    match left {
+        Ok(left) => carried_out(organization, ask)
+            .with(
+                "x-ms-ratelimit-burst-remaining-xrm-requests",
+                left.requests.to_string(),
+            )
+            .with(
+                "x-ms-ratelimit-time-remaining-xrm-requests",
+                (left.execution_ms / 1000).to_string(),
+            ),
+        Err(refusal) => refusal.answer(ask),
+    }
 }
 
 fn read(request: &HttpRequest, version: &str, tail: &str, body: &[u8]) -> Ask {
@@ -114,18 +162,4 @@ pub(super) fn refused(settings: &DataverseSettings, ask: &Ask, mut refusal: Refu
         refusal.code.clone_from(&settings.undeclared_property_code);
     }
     refusal.answer(ask)
-}
-
-fn respond(answer: Answer, seed: u64, number: u64) -> HttpResponse {
-    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut builder = HttpResponse::build(status);
-    for (name, value) in &answer.headers {
-        builder.insert_header((*name, value.as_str()));
-    }
-    let support = name_id(&format!("{seed}.request.{number}")).to_string();
-    builder
-        .insert_header(("odata-version", "4.0"))
-        .insert_header(("x-ms-service-request-id", support.as_str()))
-        .insert_header(("req_id", support.as_str()))
-        .body(answer.body)
 }

@@ -7,16 +7,20 @@
 mod actions;
 mod assertion;
 mod batch;
+mod breaking;
 mod cell;
 mod certificate;
 mod columns;
+mod control;
 mod data;
 mod entra;
 mod exchange;
+mod faults;
 mod filter;
 mod gateway;
 mod lead_columns;
 mod like;
+mod limits;
 mod metadata;
 mod metadata_json;
 mod privileges;
@@ -25,6 +29,7 @@ mod records;
 mod routing;
 mod state;
 mod table;
+mod targets;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -37,6 +42,8 @@ use chrono::TimeDelta;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+pub use faults::{DataverseFault, DataverseFaultKind};
+pub use limits::ServiceLimits;
 pub use state::{DataverseRequest, DataverseSettings};
 
 use crate::clock::Clock;
@@ -153,6 +160,7 @@ fn server(
             )
             .route("/{tenant}/discovery/v2.0/keys", web::get().to(entra::keys))
             .route("/{tenant}/oauth2/v2.0/token", web::post().to(entra::token))
+            .configure(control::routes)
             .route("/api/data/{version}/{tail:.*}", web::to(gateway::api))
     })
     .workers(workers)
@@ -203,13 +211,7 @@ impl DataverseHandle {
         let Some(table) = data.table(table) else {
             return Vec::new();
         };
-        let columns: Vec<_> = table.columns.values().collect();
-        let ask = exchange::Ask::default();
-        table
-            .rows()
-            .iter()
-            .map(|(id, row)| query::record(&data, table, *id, row, &columns, &ask))
-            .collect()
+        query::everything(&data, table, &exchange::Ask::default())
     }
 
     /// One record of a table.
@@ -232,6 +234,16 @@ impl DataverseHandle {
     /// Other settings, from the next request on.
     pub fn set_settings(&self, settings: DataverseSettings) {
         self.organization.set_settings(settings);
+    }
+
+    /// Turns a fault on; gives its number.
+    pub fn add_fault(&self, fault: DataverseFault) -> u64 {
+        self.organization.faults().add(fault)
+    }
+
+    /// Turns every fault off.
+    pub fn clear_faults(&self) {
+        self.organization.faults().clear();
     }
 
     /// Ends every access token that was given.

@@ -81,6 +81,16 @@ pub(super) fn record(
     object
 }
 
+/// Every record of a table, in the order of their ids.
+pub(super) fn everything(data: &Data, table: &Table, ask: &Ask) -> Vec<Map<String, Value>> {
+    let columns: Vec<&Column> = table.columns.values().collect();
+    table
+        .rows()
+        .iter()
+        .map(|(id, row)| record(data, table, *id, row, &columns, ask))
+        .collect()
+}
+
 /// How a person reads the value, where that differs from the value.
 fn label(data: &Data, column: &Column, cell: &Cell) -> Option<String> {
     match (&column.kind, cell) {

@@ -5,9 +5,10 @@ use uuid::Uuid;
 
 use super::data::Data;
 use super::exchange::{Answer, Ask, Refusal, Segment};
-use super::records::{self, Caller, Condition, Target, checked, no_key_record, target};
+use super::records::{self, Caller, Condition, checked};
 use super::state::Organization;
 use super::table::{Table, Values};
+use super::targets::{Target, no_key_record, target};
 use super::{actions, metadata, privileges, query};
 
 /// Carries a request out: reads share the data, changes have it alone.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,9 @@ use super::super::seeded::text;
 use super::assertion::{self, Trusted};
 use super::data::{Data, Known};
 use super::entra::Denied;
+use super::exchange::Refusal;
+use super::faults::Faults;
+use super::limits::{Left, ServiceLimits, Spent};
 use crate::clock::Clock;
 
 /// How many requests the log keeps.
@@ -37,6 +40,8 @@ pub struct DataverseSettings {
     pub undeclared_property_code: String,
     /// For so many milliseconds a new alternate key is being built.
     pub key_build_ms: i64,
+    /// The service protection limits.
+    pub limits: ServiceLimits,
 }
 
 impl Default for DataverseSettings {
@@ -50,6 +55,7 @@ impl Default for DataverseSettings {
             duplicate_status: 500,
             undeclared_property_code: "0x80048d19".to_owned(),
             key_build_ms: 0,
+            limits: ServiceLimits::default(),
         }
     }
 }
@@ -65,8 +71,10 @@ pub struct DataverseRequest {
     pub path: String,
     /// The raw query.
     pub query: String,
-    /// The status that was answered.
+    /// The status that was answered, 0 when the connection broke.
     pub status: u16,
+    /// The fault that was played, if any.
+    pub fault: Option<String>,
 }
 
 /// One running organization, with the tenant around it.
@@ -83,6 +91,8 @@ pub(super) struct Organization {
     /// Access tokens, with the second in which they end.
     tokens: Mutex<HashMap<String, i64>>,
     certificates: Mutex<Vec<Trusted>>,
+    faults: Mutex<Faults>,
+    spent: Mutex<Spent>,
     log: Mutex<VecDeque<DataverseRequest>>,
     counter: AtomicU64,
 }
@@ -110,6 +120,8 @@ impl Organization {
             settings: RwLock::new(Arc::new(settings)),
             tokens: Mutex::new(HashMap::new()),
             certificates: Mutex::new(Vec::new()),
+            faults: Mutex::new(Faults::default()),
+            spent: Mutex::new(Spent::default()),
             log: Mutex::new(VecDeque::new()),
             counter: AtomicU64::new(0),
         }
@@ -192,14 +204,38 @@ impl Organization {
         whole(self.tokens.lock()).clear();
     }
 
+    pub(super) fn faults(&self) -> MutexGuard<'_, Faults> {
+        whole(self.faults.lock())
+    }
+
+    /// Counts a request that comes against the service protection limits.
+    pub(super) fn arrives(&self, bytes: usize) -> Result<Left, Refusal> {
+        let limits = &self.settings().limits;
+        let now_ms = self.now().timestamp_millis();
+        whole(self.spent.lock()).arrives(limits, now_ms, bytes)
+    }
+
+    /// A request was answered.
+    pub(super) fn leaves(&self) {
+        whole(self.spent.lock()).leaves();
+    }
+
     /// Logs a request and gives its number.
-    pub(super) fn record(&self, method: &str, path: &str, query: &str, status: u16) -> u64 {
+    pub(super) fn record(
+        &self,
+        method: &str,
+        path: &str,
+        query: &str,
+        status: u16,
+        fault: Option<String>,
+    ) -> u64 {
         let record = DataverseRequest {
             at_ms: self.now().timestamp_millis(),
             method: method.to_owned(),
             path: path.to_owned(),
             query: query.to_owned(),
             status,
+            fault,
         };
         let mut log = whole(self.log.lock());
         if log.len() >= LOG_CAP {

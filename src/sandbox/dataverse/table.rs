@@ -138,6 +138,11 @@ impl Table {
         &self.rows
     }
 
+    /// The records that changed last, the newest first.
+    pub(super) fn newest(&self, most: usize) -> Vec<Uuid> {
+        self.by_version.values().rev().take(most).copied().collect()
+    }
+
     /// The rows that hold this text in an indexed column; nothing when the column is not indexed.
     pub(super) fn holding(&self, column: &str, key: &str) -> Option<BTreeSet<Uuid>> {
         let index = self.by_value.get(column)?;

@@ -1,6 +1,8 @@
 //! The sandbox's Dataverse over the real wire, with raw requests: what a client may rely on.
 
 mod definitions;
+mod faults;
+mod official_client;
 mod queries;
 mod records;
 mod together;

@@ -1,0 +1,171 @@
+//! The service protection limits: requests, execution time, and requests at once of one user.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::exchange::Refusal;
+use super::faults::{too_many_at_once, too_many_requests, too_much_time};
+
+/// How much a user may do. The service's own numbers are the default.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServiceLimits {
+    /// Whether they hold at all.
+    pub enforced: bool,
+    /// The sliding window.
+    pub window_seconds: i64,
+    /// Requests in the window.
+    pub requests: u32,
+    /// Execution time in the window.
+    pub execution_ms: i64,
+    /// What a request is counted with, beside a millisecond for every kilobyte of its body.
+    pub request_ms: i64,
+    /// Requests at once.
+    pub concurrent: usize,
+}
+
+impl Default for ServiceLimits {
+    fn default() -> Self {
+        Self {
+            enforced: true,
+            window_seconds: 300,
+            requests: 6000,
+            execution_ms: 1_200_000,
+            request_ms: 20,
+            concurrent: 52,
+        }
+    }
+}
+
+/// What the user did in the window.
+#[derive(Debug, Default)]
+pub(super) struct Spent {
+    /// When each request came, and what it is counted with.
+    requests: VecDeque<(i64, i64)>,
+    execution_ms: i64,
+    open: usize,
+}
+
+/// What is left, for the headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Left {
+    pub(super) requests: i64,
+    pub(super) execution_ms: i64,
+}
+
+impl Spent {
+    /// Counts a request that comes, refused ones too: whoever goes on pushing waits longer.
+    pub(super) fn arrives(
+        &mut self,
+        limits: &ServiceLimits,
+        now_ms: i64,
+        bytes: usize,
+    ) -> Result<Left, Refusal> {
+        self.open += 1;
+        let window = limits.window_seconds.saturating_mul(1000);
+        while let Some((at, cost)) = self.requests.front().copied() {
+            if at + window > now_ms {
+                break;
+            }
+            self.execution_ms -= cost;
+            self.requests.pop_front();
+        }
+        let cost = limits.request_ms + i64::try_from(bytes / 1024).unwrap_or(i64::MAX / 2);
+        self.requests.push_back((now_ms, cost));
+        self.execution_ms = self.execution_ms.saturating_add(cost);
+        let left = Left {
+            requests: i64::from(limits.requests)
+                - i64::try_from(self.requests.len()).unwrap_or(i64::MAX),
+            execution_ms: limits.execution_ms - self.execution_ms,
+        };
+        if !limits.enforced {
+            return Ok(left);
+        }
+        let refusal = if left.requests < 0 {
+            too_many_requests(limits.requests, limits.window_seconds)
+        } else if left.execution_ms < 0 {
+            too_much_time(limits.execution_ms, limits.window_seconds)
+        } else if self.open > limits.concurrent {
+            return Err(too_many_at_once(limits.concurrent).with("retry-after", "1"));
+        } else {
+            return Ok(left);
+        };
+        Err(refusal.with(
+            "retry-after",
+            self.wait_seconds(limits, now_ms, left).to_string(),
+        ))
+    }
+
+    /// Seconds until as much has left the window as is too much.
+    fn wait_seconds(&self, limits: &ServiceLimits, now_ms: i64, left: Left) -> i64 {
+        let mut left = left;
+        for (at, cost) in &self.requests {
+            left.requests += 1;
+            left.execution_ms += cost;
+            if left.requests > 0 && left.execution_ms > 0 {
+                let free = at + limits.window_seconds.saturating_mul(1000);
+                return (free - now_ms).div_euclid(1000).max(0) + 1;
+            }
+        }
+        limits.window_seconds
+    }
+
+    /// A request was answered.
+    pub(super) fn leaves(&mut self) {
+        self.open = self.open.saturating_sub(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits() -> ServiceLimits {
+        ServiceLimits {
+            requests: 3,
+            execution_ms: 1000,
+            concurrent: 2,
+            ..ServiceLimits::default()
+        }
+    }
+
+    fn code(outcome: Result<Left, Refusal>) -> Option<(String, String)> {
+        let refusal = outcome.err()?;
+        let (_, wait) = refusal.headers.into_iter().next()?;
+        Some((refusal.code, wait))
+    }
+
+    fn one(spent: &mut Spent, now_ms: i64, bytes: usize) -> Option<(String, String)> {
+        let outcome = code(spent.arrives(&limits(), now_ms, bytes));
+        spent.leaves();
+        outcome
+    }
+
+    #[test]
+    fn the_window_slides_and_pushing_on_lengthens_the_wait() {
+        let mut spent = Spent::default();
+        for at in [0, 10_000, 20_000] {
+            assert_eq!(one(&mut spent, at, 0), None);
+        }
+        let refused = |wait: &str| Some(("0x80072322".to_owned(), wait.to_owned()));
+        assert_eq!(one(&mut spent, 30_000, 0), refused("281"));
+        assert_eq!(one(&mut spent, 30_000, 0), refused("291"));
+        assert_eq!(one(&mut spent, 330_001, 0), None);
+    }
+
+    #[test]
+    fn large_bodies_use_up_the_time() {
+        let mut spent = Spent::default();
+        let (code, _) = one(&mut spent, 0, 2 * 1024 * 1024).expect("a refusal");
+        assert_eq!(code, "0x80072321");
+    }
+
+    #[test]
+    fn too_many_at_once_are_refused() {
+        let mut spent = Spent::default();
+        assert!(spent.arrives(&limits(), 0, 0).is_ok() && spent.arrives(&limits(), 0, 0).is_ok());
+        let third = code(spent.arrives(&limits(), 0, 0));
+        assert_eq!(third.map(|(code, _)| code), Some("0x80072326".to_owned()));
+    }
+}
