@@ -16,6 +16,7 @@
 //! | [`search`] | by which words a record is found |
 //! | [`lead`] | the fields of a lead, and how a submission is written onto it |
 //! | [`lead_import`] | what the columns of a file fill, and how its rows are written onto leads and taken back |
+//! | [`microsoft_connector`] | what the records of Microsoft's withdrawn connector become here |
 //! | [`report`] | what the dashboard compares: periods, bars, changes, waiting times |
 //! | [`notification`] | what LinkedIn tells by itself |
 //! | [`sync`] | runs, failures, retries, time windows, pages |
@@ -39,6 +40,7 @@ pub mod lead_column;
 pub mod lead_import;
 pub mod linkedin_version;
 pub mod matching;
+pub mod microsoft_connector;
 pub mod normalise;
 pub mod notification;
 pub mod organization;

@@ -111,6 +111,7 @@ words! {
         OlderThanLead = "older_than_lead" => "Older than the lead",
         DecidedByPerson = "decided_by_person" => "Decided by a person",
         DeletedByMember = "deleted_by_member" => "Deleted by the member",
+        BroughtAlong = "brought_along" => "Handled by Microsoft's connector",
         InternalError = "internal_error" => "Internal error",
     }
 }
@@ -183,6 +184,9 @@ impl SubmissionReason {
             Self::DecidedByPerson => "A person decided what to do with this submission.",
             Self::DeletedByMember => {
                 "The member withdrew the submission at LinkedIn, so its answers were erased."
+            }
+            Self::BroughtAlong => {
+                "Microsoft’s connector handled this submission before it came along, so nothing is decided about it again."
             }
             Self::InternalError => {
                 "Something went wrong in the portal. The submission is kept and can be tried again."

@@ -15,6 +15,8 @@ pub mod columns;
 pub mod configuration;
 mod connection;
 pub mod connections;
+pub mod connector_records;
+pub mod connector_responses;
 pub mod consents;
 mod counts;
 pub mod custom_fields;

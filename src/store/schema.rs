@@ -873,6 +873,27 @@ diesel::table! {
 }
 
 diesel::table! {
+    connector_records (source_table, record_key) {
+        source_table -> Text,
+        record_key -> Text,
+        label -> Text,
+        cells -> Text,
+        file_name -> Text,
+        outcome -> Text,
+        explanation -> Text,
+        uploaded_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    connector_responses (response_id) {
+        response_id -> Text,
+        is_adopted -> Bool,
+        brought_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     secret_keys (id) {
         id -> Text,
         state -> Text,
@@ -1076,6 +1097,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     api_calls,
     app_credential_checks,
     processes,
+    connector_records,
+    connector_responses,
     secret_keys,
     signing_roots,
     api_tokens,

@@ -19,6 +19,7 @@ mod error;
 pub mod hand_in;
 pub mod intake;
 pub mod lead_imports;
+pub mod moving_in;
 pub mod notifications;
 pub mod organizations;
 pub mod preview;

@@ -49,6 +49,7 @@ const MENU: &[(&str, &[Line])] = &[
         ("Custom Fields",            "/settings/custom-fields",            "field",         P::ManageMappings),
         ("Integration Configuration", "/settings/integration-configuration", "configuration", P::ManageIntegration),
         ("Assignment Rules",         "/settings/assignment-rules",         "rule",          P::ManageIntegration),
+        ("Microsoft connector",      "/settings/microsoft-connector",      "configuration", P::ManageIntegration),
         ("LinkedIn account connections", "/settings/linkedin-account-connections", "connections", P::ManageConnections),
         ("Organizations",            "/settings/organizations",            "account",       P::ManageOrganizations),
         ("Users and roles",          "/settings/users",                    "users",         P::ManageUsers),

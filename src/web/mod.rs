@@ -55,6 +55,7 @@ mod lead_imports;
 mod leads;
 mod matching_strategies;
 pub mod menu;
+mod microsoft_connector;
 pub mod notified;
 mod organizations;
 pub mod page;

@@ -10,8 +10,8 @@ use super::{
     WebError, account, account_links, accounts, api_tokens, assignment_rules, audit_log, campaigns,
     configuration_file, confirm, connect, connections, consent, custom_fields, dashboard, events,
     field_mappings, forms, groups, home, integration_configuration, invitations, lead_exports,
-    lead_imports, leads, matching_strategies, oidc, organizations, pauses, profiles, setup,
-    sign_in, submissions, sync_status, system, users, webhooks,
+    lead_imports, leads, matching_strategies, microsoft_connector, oidc, organizations, pauses,
+    profiles, setup, sign_in, submissions, sync_status, system, users, webhooks,
 };
 use crate::domain::access::Permission as P;
 
@@ -226,6 +226,13 @@ fn entries() -> Vec<Entry> {
         get ("/settings/configuration/export",      Needs(P::ManageIntegration), configuration_file::export),
         post("/settings/configuration/preview",     Needs(P::ManageIntegration), configuration_file::preview),
         post("/settings/configuration/import",      Needs(P::ManageIntegration), configuration_file::import),
+
+        get ("/settings/microsoft-connector",       Needs(P::ManageIntegration), microsoft_connector::show),
+        get ("/settings/microsoft-connector/rows",  Needs(P::ManageIntegration), microsoft_connector::rows),
+        post("/settings/microsoft-connector/files", Needs(P::ManageIntegration), microsoft_connector::create),
+        post("/settings/microsoft-connector/check", Needs(P::ManageIntegration), microsoft_connector::check),
+        post("/settings/microsoft-connector/application", Needs(P::ManageIntegration), microsoft_connector::apply),
+        post("/settings/microsoft-connector/deletion", Needs(P::ManageIntegration), microsoft_connector::destroy),
 
         get ("/settings/assignment-rules",          Needs(P::ManageIntegration), assignment_rules::index),
         post("/settings/assignment-rules",          Needs(P::ManageIntegration), assignment_rules::create),

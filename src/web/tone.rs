@@ -127,6 +127,20 @@ pub const fn lead_import(state: &ImportState) -> &'static str {
     }
 }
 
+/// Of what becomes of a record of Microsoft's connector.
+#[must_use]
+pub const fn connector_record(
+    outcome: &crate::domain::microsoft_connector::Outcome,
+) -> &'static str {
+    use crate::domain::microsoft_connector::Outcome;
+    match outcome {
+        Outcome::Becomes => "busy",
+        Outcome::Done => "good",
+        Outcome::There | Outcome::Helps => "quiet",
+        Outcome::LeftOut => "warn",
+    }
+}
+
 /// What an import does to a record.
 #[must_use]
 pub const fn difference(kind: &crate::domain::configuration::DifferenceKind) -> &'static str {

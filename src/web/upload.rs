@@ -14,7 +14,7 @@ use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 
-use super::{WebError, body, lead_imports};
+use super::{WebError, body, lead_imports, microsoft_connector};
 
 /// The largest upload, files and fields together, where the page takes no more.
 pub const MAX_BYTES: usize = 8 * 1024 * 1024;
@@ -130,6 +130,7 @@ pub fn received(request: &HttpRequest) -> Option<Upload> {
 pub async fn receive(request: &mut ServiceRequest) -> Result<(), WebError> {
     let most = match request.path() {
         lead_imports::INDEX => lead_imports::MAX_FILE + ROOM,
+        microsoft_connector::FILES => microsoft_connector::MAX_FILE + ROOM,
         _ => MAX_BYTES,
     };
     let bytes = body::read_within(body::LONGEST, most, request.take_payload()).await?;

@@ -40,6 +40,7 @@ mod lead_merges;
 mod leads;
 mod mapping_previews;
 mod matching_strategies;
+mod microsoft_connector;
 mod oidc;
 mod organizations;
 mod panics;

@@ -39,7 +39,7 @@ pub struct FormVersion {
     pub id: FormVersionId,
     /// The form of which this is a version.
     pub form_id: FormId,
-    /// LinkedIn's version number, from 1.
+    /// LinkedIn's version number, from 1; 0 for a form as Microsoft's connector exported it.
     pub number: i64,
     /// Its name.
     pub name: String,

@@ -1,7 +1,9 @@
 //! What LinkedIn says there is: accounts with the roles of a profile, forms with their versions, campaigns, creatives.
-//! Written by the sync only, a whole list at a time.
+//! Written by the sync, a whole list at a
+//! time, and by what comes along from Microsoft's connector.
 
 pub mod accounts;
+pub mod brought;
 pub mod campaigns;
 pub mod forms;
 

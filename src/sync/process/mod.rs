@@ -1,6 +1,7 @@
 //! Maps, matches and saves a batch of responses by statements for many rows each, in the caller's
 //! transaction, so that the batch and its cursor are stored together or not at all.
 
+mod adoption;
 mod readiness;
 mod rules;
 mod settle;
@@ -74,6 +75,7 @@ pub fn run(
     }
     store::lock_leads(conn)?;
     let items = undecided(conn, open, batch.retries, &mut counts)?;
+    let items = adoption::adopt(conn, items, &mut counts)?;
     if items.is_empty() {
         return Ok(counts);
     }

@@ -1,0 +1,438 @@
+//! Accounts, campaigns and forms with their questions: what the connector's become beside those that are here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use super::configuration::predefined_word;
+use super::values::{moment, number, option};
+use super::{
+    ConnectorRecord, ConnectorRecords, ConnectorTable as Table, Outcome, Verdict, Verdicts,
+    records_of,
+};
+use crate::domain::form::{Consent, FormVersion, Locale, Question, QuestionKind};
+use crate::domain::ids::{FormId, FormVersionId};
+
+/// The version under which a form is stored as the connector knew it: LinkedIn counts from 1.
+pub const EXPORTED_VERSION: i64 = 0;
+
+/// What is here of LinkedIn's directory, by LinkedIn's numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DirectoryHere {
+    /// Ad accounts.
+    pub accounts: BTreeSet<i64>,
+    /// Campaigns.
+    pub campaigns: BTreeSet<i64>,
+    /// Forms, with the ad account of each.
+    pub forms: BTreeMap<i64, i64>,
+}
+
+/// An account to add.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CarriedAccount {
+    /// LinkedIn's number.
+    pub linkedin_id: i64,
+    /// Its name.
+    pub name: String,
+    /// Whether the connector synced it.
+    pub is_sync_enabled: bool,
+}
+
+/// A campaign to add.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CarriedCampaign {
+    /// LinkedIn's number of its account.
+    pub account: i64,
+    /// LinkedIn's number.
+    pub linkedin_id: i64,
+    /// Its name.
+    pub name: String,
+    /// LinkedIn's word for its type.
+    pub campaign_type: Option<&'static str>,
+    /// LinkedIn's word for its state.
+    pub linkedin_status: Option<&'static str>,
+    /// When it runs.
+    pub schedule: (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
+}
+
+/// A form to add. The ids of its version are placeholders that the store replaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CarriedForm {
+    /// LinkedIn's number of its account.
+    pub account: i64,
+    /// LinkedIn's number.
+    pub linkedin_id: i64,
+    /// What was asked.
+    pub version: FormVersion,
+}
+
+/// What comes along of the directory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CarriedDirectory {
+    /// Accounts to add.
+    pub accounts: Vec<CarriedAccount>,
+    /// Campaigns to add.
+    pub campaigns: Vec<CarriedCampaign>,
+    /// Forms to add.
+    pub forms: Vec<CarriedForm>,
+    /// LinkedIn's numbers of the forms, by what other tables call them, with the account of each that will be here.
+    pub(super) form_names: BTreeMap<String, (i64, i64)>,
+    /// LinkedIn's numbers of the accounts that will be here, by what other tables call them.
+    pub(super) account_names: BTreeMap<String, i64>,
+    /// What becomes of the records.
+    pub verdicts: Verdicts,
+}
+
+const CAMPAIGN_TYPES: [&str; 4] = [
+    "Text Advertisement",
+    "Sponsored Content",
+    "Sponsored InMail",
+    "Dynamic Ad",
+];
+const CAMPAIGN_TYPE_WORDS: [&str; 4] = [
+    "TEXT_AD",
+    "SPONSORED_UPDATES",
+    "SPONSORED_INMAILS",
+    "DYNAMIC",
+];
+const CAMPAIGN_STATES: [&str; 6] = [
+    "Active",
+    "Paused",
+    "Archived",
+    "Completed",
+    "Canceled",
+    "Draft",
+];
+const CAMPAIGN_STATE_WORDS: [&str; 6] = [
+    "ACTIVE",
+    "PAUSED",
+    "ARCHIVED",
+    "COMPLETED",
+    "CANCELED",
+    "DRAFT",
+];
+
+/// What the records of the directory become beside what is here.
+#[must_use]
+pub fn carry_directory(records: &ConnectorRecords, here: &DirectoryHere) -> CarriedDirectory {
+    let mut carried = CarriedDirectory::default();
+    carry_accounts(records, here, &mut carried);
+    carry_campaigns(records, here, &mut carried);
+    carry_forms(records, here, &mut carried);
+    carried
+}
+
+fn carry_accounts(
+    records: &ConnectorRecords,
+    here: &DirectoryHere,
+    carried: &mut CarriedDirectory,
+) {
+    for record in records_of(records, Table::Accounts) {
+        let linkedin_id = record
+            .cells
+            .text(&["linkedinaccounttextid"])
+            .and_then(number);
+        let verdict = match linkedin_id {
+            None => Verdict::left_out("LinkedIn’s number of the account is missing or no number."),
+            Some(linkedin_id) => {
+                let is_new = !here.accounts.contains(&linkedin_id)
+                    && carried
+                        .accounts
+                        .iter()
+                        .all(|one| one.linkedin_id != linkedin_id);
+                for name in [
+                    record.key.clone(),
+                    record.label.clone(),
+                    linkedin_id.to_string(),
+                ] {
+                    carried.account_names.insert(name, linkedin_id);
+                }
+                if is_new {
+                    let is_sync_enabled = record
+                        .cells
+                        .flag(&["enabledforsync", "syncenabled"])
+                        .unwrap_or(true);
+                    carried.accounts.push(CarriedAccount {
+                        linkedin_id,
+                        name: record.label.clone(),
+                        is_sync_enabled,
+                    });
+                    Verdict::becomes(format!(
+                        "An account with Sync enabled {}. It is synced once a profile that sees it is authorized; choose its Default Lead \
+                         Owner then.",
+                        if is_sync_enabled { "on" } else { "off" }
+                    ))
+                } else {
+                    Verdict::there("The account is here.")
+                }
+            }
+        };
+        carried
+            .verdicts
+            .insert((Table::Accounts, record.key.clone()), verdict);
+    }
+    for account in &here.accounts {
+        carried.account_names.insert(account.to_string(), *account);
+    }
+}
+
+/// The account that a lookup names.
+fn account_of(record: &ConnectorRecord, names: &[&str], carried: &CarriedDirectory) -> Option<i64> {
+    let name = record.cells.lookup(names)?;
+    carried.account_names.get(&name).copied().or_else(|| {
+        let number = number(&name)?;
+        carried.account_names.get(&number.to_string()).copied()
+    })
+}
+
+const NO_ACCOUNT: &str =
+    "Its account is neither here nor in an uploaded file: upload msdyncrm_linkedinaccount as well.";
+
+fn carry_campaigns(
+    records: &ConnectorRecords,
+    here: &DirectoryHere,
+    carried: &mut CarriedDirectory,
+) {
+    for record in records_of(records, Table::Campaigns) {
+        let linkedin_id = record.cells.text(&["linkedinid"]).and_then(number);
+        let verdict = match (
+            linkedin_id,
+            account_of(record, &["linkedinaccount"], carried),
+        ) {
+            (None, _) => {
+                Verdict::left_out("LinkedIn’s number of the campaign is missing or no number.")
+            }
+            (Some(id), _)
+                if here.campaigns.contains(&id)
+                    || carried.campaigns.iter().any(|one| one.linkedin_id == id) =>
+            {
+                Verdict::there("The campaign is here.")
+            }
+            (Some(_), None) => Verdict::left_out(NO_ACCOUNT),
+            (Some(linkedin_id), Some(account)) => {
+                let word = |column: &str, labels: &[&str], words: &[&'static str]| {
+                    let place = option(record.cells.text(&[column])?, labels)?;
+                    words.get(place).copied()
+                };
+                let time = |column: &str| moment(record.cells.text(&[column])?).ok();
+                carried.campaigns.push(CarriedCampaign {
+                    account,
+                    linkedin_id,
+                    name: record.label.clone(),
+                    campaign_type: word("campaigntype", &CAMPAIGN_TYPES, &CAMPAIGN_TYPE_WORDS),
+                    linkedin_status: word(
+                        "linkedinstatus",
+                        &CAMPAIGN_STATES,
+                        &CAMPAIGN_STATE_WORDS,
+                    ),
+                    schedule: (time("startdate"), time("enddate")),
+                });
+                Verdict::becomes("A campaign; its totals are counted anew from the submissions.")
+            }
+        };
+        carried
+            .verdicts
+            .insert((Table::Campaigns, record.key.clone()), verdict);
+    }
+}
+
+fn carry_forms(records: &ConnectorRecords, here: &DirectoryHere, carried: &mut CarriedDirectory) {
+    for (form, account) in &here.forms {
+        carried
+            .form_names
+            .insert(form.to_string(), (*form, *account));
+    }
+    let mut labels: BTreeMap<&str, usize> = BTreeMap::new();
+    for record in records_of(records, Table::Forms) {
+        *labels.entry(&record.label).or_insert(0) += 1;
+    }
+    let mut questions: BTreeMap<String, Vec<&ConnectorRecord>> = BTreeMap::new();
+    for question in records_of(records, Table::Questions) {
+        let form = question.cells.lookup(&["linkedinform"]).unwrap_or_default();
+        questions.entry(form).or_default().push(question);
+    }
+    for record in records_of(records, Table::Forms) {
+        let mut of_form: Vec<&ConnectorRecord> = Vec::new();
+        // Two forms of one name: what only says the name may belong to either.
+        let is_unique = labels.get(record.label.as_str()) == Some(&1);
+        let names = [&record.key, &record.label]
+            .into_iter()
+            .take(if is_unique { 2 } else { 1 });
+        for name in names.collect::<BTreeSet<_>>() {
+            of_form.extend(questions.remove(name).unwrap_or_default());
+        }
+        let verdict = form_verdict(record, &of_form, records, here, carried);
+        for question in of_form {
+            let of_question = match (question_id(question), verdict.outcome) {
+                (None, _) => {
+                    Verdict::left_out("LinkedIn’s number of the question is missing or no number.")
+                }
+                (Some(_), Outcome::Becomes) => {
+                    Verdict::becomes(format!("A question of the form “{}”.", record.label))
+                }
+                (Some(_), Outcome::There) => Verdict::there(format!(
+                    "The form “{}” is here with its questions.",
+                    record.label
+                )),
+                (Some(_), _) => Verdict::left_out(format!(
+                    "Its form “{}” stays behind, see there.",
+                    record.label
+                )),
+            };
+            carried
+                .verdicts
+                .insert((Table::Questions, question.key.clone()), of_question);
+        }
+        if !is_unique {
+            carried.form_names.remove(&record.label);
+        }
+        carried
+            .verdicts
+            .insert((Table::Forms, record.key.clone()), verdict);
+    }
+    for question in questions.into_values().flatten() {
+        let verdict = Verdict::left_out(
+            "Its form is in no uploaded file: upload msdyncrm_linkedinform as well.",
+        );
+        carried
+            .verdicts
+            .insert((Table::Questions, question.key.clone()), verdict);
+    }
+}
+
+pub(super) fn question_id(question: &ConnectorRecord) -> Option<i64> {
+    number(question.cells.text(&["linkedinid"])?)
+}
+
+pub(super) fn is_consent(question: &ConnectorRecord) -> bool {
+    question.cells.flag(&["isconsentcheckbox"]) == Some(true)
+}
+
+fn form_verdict(
+    record: &ConnectorRecord,
+    questions: &[&ConnectorRecord],
+    records: &ConnectorRecords,
+    here: &DirectoryHere,
+    carried: &mut CarriedDirectory,
+) -> Verdict {
+    let Some(linkedin_id) = record.cells.text(&["linkedinid"]).and_then(number) else {
+        return Verdict::left_out("LinkedIn’s number of the form is missing or no number.");
+    };
+    let names = [
+        record.key.clone(),
+        record.label.clone(),
+        linkedin_id.to_string(),
+    ];
+    if let Some(account) = here.forms.get(&linkedin_id) {
+        for name in names {
+            carried.form_names.insert(name, (linkedin_id, *account));
+        }
+        return Verdict::there("The form is here.");
+    }
+    if carried
+        .forms
+        .iter()
+        .any(|one| one.linkedin_id == linkedin_id)
+    {
+        return Verdict::left_out("Another record of the table is the same form.");
+    }
+    let Some(account) = account_of(
+        record,
+        &["linkedinparentaccount", "parentaccount", "linkedinaccount"],
+        carried,
+    ) else {
+        return Verdict::left_out(NO_ACCOUNT);
+    };
+    let version = version_of(record, questions, records);
+    if version.questions.is_empty() {
+        return Verdict::left_out(
+            "Its questions are in no uploaded file: upload msdyncrm_linkedinformquestion as well.",
+        );
+    }
+    for name in names {
+        carried.form_names.insert(name, (linkedin_id, account));
+    }
+    let count = version.questions.len();
+    carried.forms.push(CarriedForm {
+        account,
+        linkedin_id,
+        version,
+    });
+    Verdict::becomes(format!(
+        "A form with {count} {}, as version {EXPORTED_VERSION}; the sync adds LinkedIn’s own versions.",
+        if count == 1 { "question" } else { "questions" }
+    ))
+}
+
+fn version_of(
+    record: &ConnectorRecord,
+    questions: &[&ConnectorRecord],
+    records: &ConnectorRecords,
+) -> FormVersion {
+    let text = |name: &str| record.cells.text(&[name]).map(str::to_owned);
+    let mut version = FormVersion {
+        id: FormVersionId::new(uuid::Uuid::nil()),
+        form_id: FormId::new(uuid::Uuid::nil()),
+        number: EXPORTED_VERSION,
+        name: record.label.clone(),
+        locale: Locale {
+            language: text("localelanguage").unwrap_or_default().to_lowercase(),
+            country: text("localecountry").unwrap_or_default().to_uppercase(),
+        },
+        questions: Vec::new(),
+        hidden_fields: Vec::new(),
+        consents: Vec::new(),
+        headline: text("headline"),
+        description: text("description"),
+        privacy_policy_url: text("privacypolicyurl"),
+        landing_page_url: text("landingpageurl"),
+        thank_you_message: text("thankyoumessage"),
+        legal_disclaimer: None,
+    };
+    for question in questions {
+        let Some(id) = question_id(question) else {
+            continue;
+        };
+        let name = question.label.clone();
+        let shown = question
+            .cells
+            .text(&["displayname"])
+            .map_or_else(|| name.clone(), str::to_owned);
+        if is_consent(question) {
+            if version.consents.iter().all(|known| known.id != id) {
+                version.consents.push(Consent {
+                    id,
+                    text: shown,
+                    check_required: false,
+                });
+            }
+        } else if version.question(id).is_none() {
+            version.questions.push(Question {
+                id,
+                predefined_field: predefined_of(question, records),
+                text: shown,
+                name,
+                label: None,
+                kind: QuestionKind::Text { max_length: None },
+                required: true,
+                editable: question.cells.flag(&["responseeditable"]).unwrap_or(true),
+            });
+        }
+    }
+    version
+}
+
+/// LinkedIn's predefined field of a question: the table refers to the field mappings for it.
+fn predefined_of(question: &ConnectorRecord, records: &ConnectorRecords) -> Option<String> {
+    if question.cells.flag(&["iscustomquestion"]) == Some(true) {
+        return None;
+    }
+    let name = question.cells.lookup(&["linkedinpredefinedfield"])?;
+    let mapping = records_of(records, Table::FieldMappings)
+        .iter()
+        .find(|mapping| mapping.key == name || mapping.label == name);
+    let field = mapping
+        .and_then(|mapping| mapping.cells.text(&["linkedinpredefinedfield"]))
+        .unwrap_or(&name);
+    predefined_word(field).map(str::to_owned)
+}

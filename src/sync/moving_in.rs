@@ -1,0 +1,144 @@
+//! Brings along what was uploaded from Microsoft's withdrawn connector: first what becomes of every record, then all of it in
+//! one transaction.
+
+mod submissions;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::domain::configuration::ConfigurationFile;
+use crate::domain::microsoft_connector::{
+    CarriedConfiguration, CarriedDirectory, CarriedSubmissions, ConnectorTable, Verdicts,
+    carry_configuration, carry_directory, carry_submissions,
+};
+use crate::store::audit::{self, Actor};
+use crate::store::configuration::Stored;
+use crate::store::directory::brought;
+use crate::store::{AnyConn, StoreError, configuration, connector_records, lock_leads, lock_rules};
+
+/// Everything that comes along, as things stand here now.
+struct Carried {
+    stored: Stored,
+    configuration: CarriedConfiguration,
+    directory: CarriedDirectory,
+    submissions: CarriedSubmissions,
+}
+
+impl Carried {
+    fn read(conn: &mut AnyConn) -> Result<Self, StoreError> {
+        let records = connector_records::all(conn)?;
+        let stored = configuration::load(conn)?;
+        let configuration =
+            carry_configuration(&records, &stored.file, &stored.known.custom_fields);
+        let directory = carry_directory(&records, &brought::here(conn)?);
+        let here = submissions::here(conn, &records)?;
+        let submissions = carry_submissions(&records, &directory, &here);
+        Ok(Self {
+            stored,
+            configuration,
+            directory,
+            submissions,
+        })
+    }
+
+    fn verdicts(&mut self) -> Verdicts {
+        let mut all = std::mem::take(&mut self.configuration.verdicts);
+        all.append(&mut self.directory.verdicts);
+        all.append(&mut self.submissions.verdicts);
+        all
+    }
+}
+
+/// Works out what becomes of every record, as things stand here now. Nothing is brought along.
+///
+/// # Errors
+/// As any query.
+pub fn check(conn: &mut AnyConn) -> Result<(), StoreError> {
+    let verdicts = Carried::read(conn)?.verdicts();
+    connector_records::set_verdicts(conn, &verdicts)
+}
+
+/// Brings everything along that can come, in the caller's transaction, as a fresh [`check`] says; returns how many records
+/// that were, by table.
+///
+/// # Errors
+/// As any query; `Rule` when the configuration would break a rule all the same.
+pub fn apply(
+    conn: &mut AnyConn,
+    actor: &Actor,
+    now: DateTime<Utc>,
+    mut new_id: impl FnMut() -> Uuid,
+) -> Result<BTreeMap<ConnectorTable, i64>, StoreError> {
+    lock_rules(conn)?;
+    lock_leads(conn)?;
+    let mut carried = Carried::read(conn)?;
+    let verdicts = carried.verdicts();
+    connector_records::set_verdicts(conn, &verdicts)?;
+    let Carried {
+        stored,
+        configuration,
+        directory,
+        submissions,
+    } = carried;
+    bring_configuration(conn, &stored, configuration, now, &mut new_id)?;
+    brought::add(conn, &directory, now)?;
+    submissions::add(conn, &submissions.submissions, now, &mut new_id)?;
+    let done = connector_records::finish(conn)?;
+    if !done.is_empty() {
+        let told: BTreeMap<&str, i64> = done
+            .iter()
+            .map(|(table, count)| (table.as_str(), *count))
+            .collect();
+        audit::record(
+            conn,
+            now,
+            actor,
+            "microsoft_connector.brought_along",
+            ("microsoft_connector", "records", "Microsoft connector"),
+            None,
+            Some(json!({ "records": told })),
+        )?;
+    }
+    Ok(done)
+}
+fn bring_configuration(
+    conn: &mut AnyConn,
+    stored: &Stored,
+    carried: CarriedConfiguration,
+    now: DateTime<Utc>,
+    new_id: impl FnMut() -> Uuid,
+) -> Result<(), StoreError> {
+    if carried.mappings.is_empty() && carried.strategies.is_empty() {
+        return Ok(());
+    }
+    let before = &stored.file;
+    let with = |more: Vec<_>, here: &Option<Vec<_>>| {
+        Some(here.iter().flatten().cloned().chain(more).collect())
+    };
+    let file = ConfigurationFile {
+        field_mappings: with(carried.mappings, &before.field_mappings),
+        matching_strategies: Some(
+            before
+                .matching_strategies
+                .iter()
+                .flatten()
+                .cloned()
+                .chain(carried.strategies)
+                .collect(),
+        ),
+        custom_fields: None,
+        integration_configuration: None,
+        assignment_rules: None,
+        ..before.clone()
+    };
+    if let Some(problem) = file.check(before, &stored.known).first() {
+        return Err(StoreError::Rule(format!(
+            "{}: {}",
+            problem.place, problem.message
+        )));
+    }
+    configuration::replace(conn, stored, &file, now, new_id)
+}

@@ -1,0 +1,157 @@
+//! Submissions that come along: in LinkedIn's shape of a response, so that they are read as any other.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use serde_json::value::{RawValue, to_raw_value};
+use uuid::Uuid;
+
+use crate::domain::account::LeadType;
+use crate::domain::ids::SubmissionId;
+use crate::domain::microsoft_connector::{
+    CarriedSubmission, ConnectorRecords, EXPORTED_VERSION, response_ids,
+};
+use crate::domain::submission::{ProcessingState, SubmissionReason};
+use crate::store::directory::{brought, campaigns, forms};
+use crate::store::intake::{self, DecidedSubmission};
+use crate::store::{AnyConn, StoreError, connector_responses};
+use crate::sync::intake::{Place, Response};
+
+/// Those of the uploaded responses that are here.
+pub(super) fn here(
+    conn: &mut AnyConn,
+    records: &ConnectorRecords,
+) -> Result<BTreeSet<String>, StoreError> {
+    let ids: Vec<&str> = response_ids(records).collect();
+    Ok(intake::known(conn, &ids)?.into_keys().collect())
+}
+
+/// The answers in LinkedIn's shape of a response.
+fn raw(submission: &CarriedSubmission, version: i64) -> Result<Box<RawValue>, serde_json::Error> {
+    let lead_type = match submission.lead_type {
+        LeadType::Sponsored => "SPONSORED",
+        LeadType::Event => "EVENT",
+        LeadType::Company => "COMPANY",
+        LeadType::OrganizationProduct => "ORGANIZATION_PRODUCT",
+    };
+    let answers: Vec<_> = submission
+        .answers
+        .iter()
+        .map(|(question, text)| {
+            json!({ "questionId": question, "answerDetails": { "textQuestionAnswer": { "answer": text } } })
+        })
+        .collect();
+    let consents: Vec<_> = submission
+        .consents
+        .iter()
+        .map(|(consent, is_given)| json!({ "consentId": consent, "accepted": is_given }))
+        .collect();
+    let mut response = json!({
+        "id": submission.response_id,
+        "leadType": lead_type,
+        "submittedAt": submission.submitted_at.timestamp_millis(),
+        "versionedLeadGenFormUrn":
+            format!("urn:li:versionedLeadGenForm:(urn:li:leadGenForm:{},{version})", submission.form),
+        "testLead": false,
+        "formResponse": { "answers": answers, "consentResponses": consents },
+    });
+    if let Some(campaign) = submission.campaign {
+        response["leadMetadata"] = json!({
+            "sponsoredLeadMetadata": { "campaign": format!("urn:li:sponsoredCampaign:{campaign}") }
+        });
+    }
+    if let Some(creative) = submission.creative {
+        response["associatedEntity"] =
+            json!({ "associatedCreative": format!("urn:li:sponsoredCreative:{creative}") });
+    }
+    to_raw_value(&response)
+}
+
+/// Adds the submissions; those that the connector handled are handled here, too.
+pub(super) fn add(
+    conn: &mut AnyConn,
+    submissions: &[CarriedSubmission],
+    now: DateTime<Utc>,
+    mut new_id: impl FnMut() -> Uuid,
+) -> Result<(), StoreError> {
+    let numbers = |of: &dyn Fn(&CarriedSubmission) -> Option<i64>| -> Vec<i64> {
+        submissions
+            .iter()
+            .filter_map(of)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect()
+    };
+    let form_numbers = numbers(&|one| Some(one.form));
+    let form_ids = forms::form_ids(conn, &form_numbers)?;
+    let versions = forms::versions(conn, &form_numbers)?;
+    let campaigns = campaigns::campaign_ids(conn, &numbers(&|one| one.campaign))?;
+    let accounts = brought::account_ids(conn)?;
+    let (mut rows, mut handled) = (Vec::with_capacity(submissions.len()), Vec::new());
+    for submission in submissions {
+        let account_id = accounts
+            .get(&submission.account)
+            .cloned()
+            .ok_or(StoreError::NotFound("account"))?;
+        // The connector knew no versions: the form as it was exported, else the latest that is known.
+        let version = versions
+            .keys()
+            .filter(|(form, _)| *form == submission.form)
+            .map(|(_, number)| *number)
+            .max_by_key(|number| (*number == EXPORTED_VERSION, *number))
+            .unwrap_or(EXPORTED_VERSION);
+        let text = raw(submission, version).map_err(|_| StoreError::Corrupt {
+            table: "connector_records",
+            column: "cells",
+            id: submission.response_id.clone(),
+        })?;
+        let place = Place {
+            lead_type: submission.lead_type,
+            is_test: false,
+            until: submission.submitted_at,
+        };
+        let response = Response::read(text, place);
+        let processing_state = submission.status.processing_state();
+        let is_decided = processing_state != ProcessingState::Unprocessed;
+        if is_decided {
+            handled.push(submission.response_id.clone());
+        }
+        rows.push(DecidedSubmission {
+            id: SubmissionId::new(new_id()),
+            response_id: submission.response_id.clone(),
+            account_id,
+            form_id: form_ids.get(&submission.form).cloned(),
+            form_version_id: versions
+                .get(&(submission.form, version))
+                .map(|version| version.id.clone()),
+            form_linkedin: Some((submission.form, version)),
+            campaign_id: submission
+                .campaign
+                .and_then(|campaign| campaigns.get(&campaign))
+                .map(|(id, _)| id.clone()),
+            campaign_linkedin_id: submission.campaign,
+            creative_linkedin_id: submission.creative,
+            lead_type: submission.lead_type,
+            submitter_urn: None,
+            submitted_at: submission.submitted_at,
+            received_at: now,
+            is_test: false,
+            name: submission.name.clone(),
+            matching_status: submission.status,
+            processing_state,
+            reason: is_decided.then_some(SubmissionReason::BroughtAlong),
+            reason_detail: None,
+            flag_count: 0,
+            lead_id: None,
+            attempts: i64::from(is_decided),
+            processed_at: is_decided.then_some(now),
+            content_hash: response.content_hash.clone(),
+            revision: 1,
+            raw: response.raw.get().as_bytes().to_vec(),
+            decision: None,
+        });
+    }
+    intake::save(conn, &rows)?;
+    connector_responses::add(conn, handled, now)
+}
