@@ -36,6 +36,8 @@ pub struct CurrentUser {
     pub session_end: SessionEnd,
     /// When the person proved who they are: by signing in, or by confirming it.
     pub proved_at: DateTime<Utc>,
+    /// Whether the person must set up a second factor before anything else opens.
+    pub lacks_second_factor: bool,
     session_secret: String,
 }
 
@@ -43,7 +45,7 @@ impl CurrentUser {
     /// Whether the person may do this now.
     #[must_use]
     pub fn can(&self, permission: Permission) -> bool {
-        allows(&self.roles, permission)
+        !self.lacks_second_factor && allows(&self.roles, permission)
     }
 
     /// Whether the person proved a short time ago who they are; `grace` on top, for forms that were opened in time.
@@ -82,6 +84,7 @@ impl CurrentUser {
             lock_version: user.lock_version,
             session_end: found.end,
             proved_at: found.proved_at,
+            lacks_second_factor: found.lacks_second_factor,
             session_secret,
         })
     }

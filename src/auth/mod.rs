@@ -9,6 +9,7 @@ pub mod key_rotation;
 pub mod key_source;
 pub mod key_states;
 pub mod passwords;
+pub mod second_factor;
 pub mod secret_key;
 pub mod sessions;
 pub mod signing;

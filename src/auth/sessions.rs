@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::domain::access::Role;
 use crate::domain::ids::UserId;
 use crate::store::users::{self, User};
-use crate::store::{Store, StoreError, sessions};
+use crate::store::{Store, StoreError, second_factors, sessions};
 
 /// `__Host-`: only over TLS or loopback, for the whole host, no subdomain can set it.
 pub const COOKIE_NAME: &str = "__Host-leadgen_session";
@@ -78,6 +78,8 @@ pub(super) struct Found {
     pub(super) end: SessionEnd,
     /// When its person proved who they are: confirming it begins the session under a new id.
     pub(super) proved_at: DateTime<Utc>,
+    /// Whether the person must set up a second factor before anything else.
+    pub(super) lacks_second_factor: bool,
 }
 
 impl SessionEnd {
@@ -129,9 +131,15 @@ impl Sessions {
         let wanted = id_hash.clone();
         let found = self
             .store
-            .read(move |conn| sessions::find_with_user(conn, &wanted))
+            .read(move |conn| {
+                let Some((session, user)) = sessions::find_with_user(conn, &wanted)? else {
+                    return Ok(None);
+                };
+                let lacks = second_factors::is_missing(conn, &user)?;
+                Ok::<_, StoreError>(Some((session, user, lacks)))
+            })
             .await?;
-        let Some((mut session, user)) = found else {
+        let Some((mut session, user, lacks_second_factor)) = found else {
             return Ok(None);
         };
         let limits = limits(&user.roles);
@@ -160,6 +168,7 @@ impl Sessions {
             user,
             end: SessionEnd::of(&session, limits),
             proved_at: session.created_at,
+            lacks_second_factor,
         };
         let _handed = FOUND.try_with(|slot| slot.replace(Some(found)));
         Ok(Some(session))

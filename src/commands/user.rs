@@ -1,4 +1,4 @@
-//! `leadgen user`: adds, lists and disables people from the shell.
+//! `leadgen user`: adds, lists and disables people from the shell, and helps those who lost their second factor.
 
 use std::io::Read;
 
@@ -16,7 +16,7 @@ use crate::domain::password;
 use crate::domain::time_zone::TimeZone;
 use crate::domain::users::{check_email, check_roles};
 use crate::store::audit::{self, Actor};
-use crate::store::{Store, StoreError, connections, sessions, users};
+use crate::store::{Store, StoreError, connections, second_factors, sessions, users};
 
 /// Arguments of `leadgen user`.
 #[derive(Debug, clap::Args)]
@@ -46,6 +46,12 @@ enum UserCommand {
     List,
     /// Keep a person from signing in, and end their sessions.
     Disable {
+        /// The person's e-mail address.
+        #[arg(long)]
+        email: String,
+    },
+    /// Take a person's second factor away, for a lost device; their sessions end.
+    RemoveSecondFactor {
         /// The person's e-mail address.
         #[arg(long)]
         email: String,
@@ -84,6 +90,10 @@ pub async fn run(arguments: Arguments) -> Result<(), CommandError> {
         UserCommand::Disable { email } => {
             let app = open_migrated().await?;
             disable(app.store(), app.clock(), &email).await
+        }
+        UserCommand::RemoveSecondFactor { email } => {
+            let app = open_migrated().await?;
+            remove_second_factor(app.store(), app.clock(), &email).await
         }
     }
 }
@@ -203,5 +213,39 @@ async fn disable(store: &Store, clock: &Clock, email: &str) -> Result<(), Comman
         })
         .await?;
     say(&format!("Disabled {disabled}; open sessions have ended."));
+    Ok(())
+}
+
+async fn remove_second_factor(
+    store: &Store,
+    clock: &Clock,
+    email: &str,
+) -> Result<(), CommandError> {
+    let email_key =
+        check_email(email).map_err(|rule| CommandError::Usage(format!("--email: {rule}")))?;
+    let now = clock.now();
+    let email = store
+        .write(move |tx| {
+            let user = users::find_by_email(tx, &email_key)?
+                .ok_or(StoreError::NotFound("user with this e-mail address"))?;
+            if !second_factors::remove(tx, &user.id)? {
+                return Err(StoreError::Rule("This person has no second factor.".into()));
+            }
+            sessions::delete_all_of_user(tx, &user.id, None)?;
+            audit::record(
+                tx,
+                now,
+                &Actor::command_line(),
+                "user.second_factor_removed",
+                ("user", user.id.as_str(), &user.name),
+                None,
+                None,
+            )?;
+            Ok::<_, StoreError>(user.email)
+        })
+        .await?;
+    say(&format!(
+        "Took the second factor of {email} away; open sessions have ended."
+    ));
     Ok(())
 }

@@ -68,6 +68,7 @@ pub mod samples;
 pub mod schema;
 pub mod sealed_cells;
 pub mod search;
+pub mod second_factors;
 pub mod secret_keys;
 pub mod seed;
 pub mod sessions;

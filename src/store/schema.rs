@@ -945,6 +945,12 @@ diesel::table! {
         user_id -> Text,
         created_at -> Timestamp,
         last_sign_in_at -> Timestamp,
+    second_factors (user_id) {
+        user_id -> Text,
+        secret -> Binary,
+        created_at -> Timestamp,
+        confirmed_at -> Nullable<Timestamp>,
+        last_step -> BigInt,
     }
 }
 
@@ -959,6 +965,20 @@ diesel::table! {
     }
 }
 
+    recovery_codes (user_id, code_hash) {
+        user_id -> Text,
+        code_hash -> Text,
+    }
+}
+
+diesel::table! {
+    second_factor_roles (role) {
+        role -> Text,
+    }
+}
+
+diesel::joinable!(second_factors -> users (user_id));
+diesel::joinable!(recovery_codes -> users (user_id));
 diesel::joinable!(account_links -> users (user_id));
 diesel::joinable!(user_roles -> users (user_id));
 diesel::joinable!(user_identities -> users (user_id));
@@ -1104,4 +1124,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     api_tokens,
     account_links,
     dataverse_organizations,
+    second_factors,
+    recovery_codes,
+    second_factor_roles,
 );

@@ -61,6 +61,13 @@ pub const COLUMNS: &[SealedColumn] = &[
         bound_row: "organization_id",
     },
     SealedColumn {
+        table: "second_factors",
+        column: "secret",
+        id: "user_id",
+        bound_table: None,
+        bound_row: "user_id",
+    },
+    SealedColumn {
         table: "signing_roots",
         column: "root_sealed",
         id: "name",

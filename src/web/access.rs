@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 
 use super::shell::see_other;
 use super::visitor::Visitor;
-use super::{Portal, WebError, body, confirm, refusals, sign_in, upload};
+use super::{Portal, WebError, body, confirm, refusals, second_factor, sign_in, upload};
 use crate::auth::{CurrentUser, sessions};
 use crate::domain::access::Permission;
 
@@ -168,6 +168,15 @@ fn is_blocked(line: &RouteInfo, request: &ServiceRequest) -> bool {
             .is_some_and(|portal| portal.connector.deployment().hides_linkedin())
 }
 
+/// What opens for somebody whose role needs a second factor that they lack: setting it up, and leaving.
+fn opens_without_second_factor(path: &str) -> bool {
+    path.starts_with(second_factor::PATH)
+        || matches!(
+            path,
+            "/account/confirmation" | "/account/session-extensions" | "/sign-out"
+        )
+}
+
 /// Where somebody proves again who they are, on the way to this line; nothing for those who did a short time ago.
 fn way_over_confirmation(
     line: &RouteInfo,
@@ -219,6 +228,13 @@ async fn admit(
         match (line.access, user) {
             (Access::Public | Access::Signed, _) => None,
             (Access::SignedIn | Access::Needs(_), None) => Some(None),
+            (Access::SignedIn | Access::Needs(_), Some(user))
+                if user.lacks_second_factor && !opens_without_second_factor(line.path) =>
+            {
+                let answer = see_other(second_factor::PATH);
+                drop(extensions);
+                return Ok(request.into_response(answer));
+            }
             (Access::SignedIn | Access::Needs(_), Some(_)) if is_blocked(line, &request) => {
                 Some(Some(WebError::HiddenByDeployment))
             }

@@ -20,7 +20,7 @@ use crate::domain::time_zone::TimeZone;
 use crate::domain::users::check_name;
 use crate::store::audit::{self, Actor};
 use crate::store::consents::{self, ActiveConsent};
-use crate::store::{StoreError, sessions as session_rows, users};
+use crate::store::{StoreError, second_factors, sessions as session_rows, users};
 
 #[derive(Template)]
 #[template(path = "account/show.html")]
@@ -31,6 +31,7 @@ struct AccountPage {
     time_zone: String,
     zones: Vec<&'static str>,
     consent: Option<ActiveConsent>,
+    has_second_factor: bool,
     sessions: Vec<Seen>,
     limits: Limits,
     last_sign_in_at: Option<DateTime<Utc>>,
@@ -62,13 +63,14 @@ pub struct PasswordForm {
 
 async fn page(portal: &Portal, shell: Shell, user: CurrentUser) -> Result<AccountPage, WebError> {
     let id = user.id.clone();
-    let (record, rows, consent) = portal
+    let (record, rows, consent, has_second_factor) = portal
         .store
         .read(move |conn| {
             Ok::<_, StoreError>((
                 users::get(conn, &id)?,
                 session_rows::list_of_user(conn, &id)?,
                 consents::find(conn, &id)?,
+                second_factors::is_on(conn, &id)?,
             ))
         })
         .await?;
@@ -83,6 +85,7 @@ async fn page(portal: &Portal, shell: Shell, user: CurrentUser) -> Result<Accoun
         time_zone: user.time_zone.name().to_owned(),
         zones: TimeZone::names().collect(),
         consent,
+        has_second_factor,
         sessions,
         limits,
         last_sign_in_at: record.last_sign_in_at,

@@ -11,7 +11,8 @@ use super::{
     configuration_file, confirm, connect, connections, consent, custom_fields, dashboard, events,
     field_mappings, forms, groups, home, integration_configuration, invitations, lead_exports,
     lead_imports, leads, matching_strategies, microsoft_connector, oidc, organizations, pauses,
-    profiles, setup, sign_in, submissions, sync_status, system, users, webhooks,
+    profiles, second_factor, second_factor_roles, second_step, setup, sign_in, submissions,
+    sync_status, system, users, webhooks,
 };
 use crate::domain::access::Permission as P;
 
@@ -26,6 +27,8 @@ fn entries() -> Vec<Entry> {
         post("/sign-in/oidc",                       Public,                oidc::begin),
         get ("/sign-in/oidc/callback",              Public,                oidc::callback),
         post("/sign-out",                           SignedIn,              sign_in::destroy),
+        get ("/sign-in/second-step",                Public,                second_step::show),
+        post("/sign-in/second-step",                Public,                second_step::create),
         get ("/invitations/{token}",                Public,                account_links::invitation),
         post("/invitations/{token}",                Public,                account_links::accept),
         get ("/password-resets/{token}",            Public,                account_links::reset),
@@ -41,6 +44,11 @@ fn entries() -> Vec<Entry> {
         post("/account/sessions/others/end",        SignedIn,              account::end_other_sessions),
         post("/account/sessions/{id}/end",          SignedIn,              account::end_session),
         post("/account/session-extensions",         SignedIn,              account::extend_session),
+        get ("/account/second-factor",              SignedIn,              second_factor::show),
+        post("/account/second-factor",              SignedIn,              second_factor::create).fresh(),
+        post("/account/second-factor/confirmation", SignedIn,              second_factor::confirm).fresh(),
+        post("/account/second-factor/recovery-codes", SignedIn,            second_factor::renew_codes).fresh(),
+        post("/account/second-factor/removal",      SignedIn,              second_factor::destroy).fresh(),
         get ("/account/confirmation",               SignedIn,              confirm::show),
         post("/account/confirmation",               SignedIn,              confirm::create),
 
@@ -138,6 +146,9 @@ fn entries() -> Vec<Entry> {
         post("/settings/users",                     Needs(P::ManageUsers), users::create).fresh(),
         get ("/settings/users/invitations/new",     Needs(P::ManageUsers), invitations::new).fresh(),
         post("/settings/users/invitations",         Needs(P::ManageUsers), invitations::create).fresh(),
+        get ("/settings/users/second-factor",       Needs(P::ManageUsers), second_factor_roles::edit).fresh(),
+        post("/settings/users/second-factor",       Needs(P::ManageUsers), second_factor_roles::update).fresh(),
+        post("/settings/users/{id}/second-factor/removal", Needs(P::ManageUsers), second_factor_roles::remove).fresh(),
         get ("/settings/users/{id}",                Needs(P::ManageUsers), users::show),
         post("/settings/users/{id}",                Needs(P::ManageUsers), users::update).fresh(),
         post("/settings/users/{id}/password",       Needs(P::ManageUsers), users::reset_password).fresh(),

@@ -95,6 +95,14 @@ impl Shell {
         menu::start_page(&user.roles, self.hides_linkedin)
     }
 
+    /// The same frame for somebody who has set up the second factor that was missing.
+    pub(super) fn with_second_factor(mut self) -> Self {
+        if let Some(user) = &mut self.user {
+            user.lacks_second_factor = false;
+        }
+        self
+    }
+
     /// Whether the person may do this: templates ask this, never for roles.
     #[must_use]
     pub fn can(&self, permission: Permission) -> bool {
@@ -120,6 +128,7 @@ impl Shell {
     pub fn menu(&self) -> Vec<MenuGroup> {
         self.user
             .as_ref()
+            .filter(|user| !user.lacks_second_factor)
             .map(|user| menu::of(&user.roles, &self.path, self.hides_linkedin))
             .unwrap_or_default()
     }

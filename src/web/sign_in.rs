@@ -15,7 +15,7 @@ use super::form::SecretText;
 use super::guards::client_address;
 use super::request_log::RequestId;
 use super::shell::see_other;
-use super::{Answer, Flash, Form, Portal, Query, Shell, visitor};
+use super::{Answer, Flash, Form, Portal, Query, Shell, second_step, visitor};
 use crate::auth::passwords::Verdict;
 use crate::auth::throttle::Attempt;
 use crate::auth::{CurrentUser, sessions};
@@ -160,12 +160,16 @@ pub async fn create(
             } else {
                 None
             };
+            if let Some(answer) = second_step::lead_to(&portal, &user, &form.next).await? {
+                // The password was right: the guesses that count from now on are those of the code.
+                portal
+                    .store
+                    .write(move |tx| attempt.succeeded(tx, now))
+                    .await?;
+                return Ok(answer);
+            }
             succeed(&request, &portal, attempt, &user, rehashed).await?;
-            sessions::begin(&session, &user.id, &browser_of(&request))
-                .map_err(|error| super::WebError::Internal(error.to_string()))?;
-            metrics::counter!("leadgen_sign_ins_total", "outcome" => "succeeded").increment(1);
-            let next = safe_path(&form.next);
-            Ok(see_other(next.as_deref().unwrap_or("/")))
+            enter(&request, &session, &user, &form.next)
         }
         (user, _) => {
             fail(&request, &portal, user).await?;
@@ -194,6 +198,15 @@ pub(super) fn browser_of(request: &HttpRequest) -> String {
     sessions::browser_name(browser)
 }
 
+/// Begins the session of somebody who has proved who they are, and leads on.
+pub(super) fn enter(request: &HttpRequest, session: &Session, user: &User, next: &str) -> Answer {
+    sessions::begin(session, &user.id, &browser_of(request))
+        .map_err(|error| super::WebError::Internal(error.to_string()))?;
+    metrics::counter!("leadgen_sign_ins_total", "outcome" => "succeeded").increment(1);
+    let next = safe_path(next);
+    Ok(see_other(next.as_deref().unwrap_or("/")))
+}
+
 async fn succeed(
     request: &HttpRequest,
     portal: &Portal,
@@ -219,7 +232,7 @@ async fn succeed(
 }
 
 /// The audit log names the account only if there is one: people type passwords into the wrong field.
-async fn fail(
+pub(super) async fn fail(
     request: &HttpRequest,
     portal: &Portal,
     user: Option<User>,
@@ -254,13 +267,19 @@ pub(super) fn signing_actor(request: &HttpRequest, user: Option<&User>) -> Actor
     }
 }
 
-fn too_many(portal: &Portal, shell: Shell, form: SignInForm, wait: TimeDelta) -> Answer {
+/// How long somebody has to wait: seconds for the header, words for the page.
+pub(super) fn wait_in_words(wait: TimeDelta) -> (i64, String) {
     let seconds = wait.num_milliseconds().max(0).div_euclid(1_000) + 1;
     let words = if seconds < 90 {
         format!("{seconds} seconds")
     } else {
         format!("{} minutes", seconds.div_euclid(60) + 1)
     };
+    (seconds, words)
+}
+
+fn too_many(portal: &Portal, shell: Shell, form: SignInForm, wait: TimeDelta) -> Answer {
+    let (seconds, words) = wait_in_words(wait);
     let page = SignInPage {
         next: safe_path(&form.next).unwrap_or_default(),
         shell,

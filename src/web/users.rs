@@ -24,7 +24,7 @@ use crate::domain::words::words;
 use crate::store::account_links::{self, AccountLink};
 use crate::store::audit::{self, Actor};
 use crate::store::users::{self, User};
-use crate::store::{StoreError, connections, groups, sessions};
+use crate::store::{StoreError, connections, groups, second_factors, sessions};
 
 /// A check box for each role that people may hold, and whether it is ticked.
 pub(super) fn role_boxes(chosen: &[String]) -> Vec<(Role, bool)> {
@@ -35,7 +35,7 @@ pub(super) fn role_boxes(chosen: &[String]) -> Vec<(Role, bool)> {
 }
 
 /// The roles that people may hold.
-fn roles_for_people() -> Vec<Role> {
+pub(super) fn roles_for_people() -> Vec<Role> {
     Role::ALL
         .iter()
         .copied()
@@ -287,6 +287,8 @@ struct UsersShow {
     is_enabled: bool,
     session_count: usize,
     is_self: bool,
+    /// Whether signing in takes a second step.
+    has_second_factor: bool,
     /// The open link for a password, whether it works or has run out.
     link: Option<AccountLink>,
     /// Whether the person never came: an invitation is what they need.
@@ -303,14 +305,15 @@ async fn show_page(
     id: UserId,
 ) -> Result<UsersShow, WebError> {
     let is_self = current.id == id;
-    let (user, session_count, link, history) = portal
+    let (user, session_count, link, has_second_factor, history) = portal
         .store
         .read(move |conn| {
             let user = users::get(conn, &id)?;
             let history = history::read(conn, "user", id.as_str())?;
             let count = sessions::list_of_user(conn, &id)?.len();
             let link = account_links::of_user(conn, &id)?;
-            Ok::<_, StoreError>((user, count, link, history))
+            let has_second_factor = second_factors::is_on(conn, &id)?;
+            Ok::<_, StoreError>((user, count, link, has_second_factor, history))
         })
         .await?;
     let chosen: Vec<String> = user
@@ -322,6 +325,7 @@ async fn show_page(
         is_enabled: user.is_enabled,
         is_to_be_invited: is_to_be_invited(&user),
         link,
+        has_second_factor,
         roles: role_boxes(&chosen),
         errors: FieldErrors::new(),
         shell,

@@ -176,3 +176,33 @@ fn the_last_administrator_and_strangers_cannot_be_disabled() {
         1
     );
 }
+
+#[test]
+fn a_lost_second_factor_is_taken_away_from_the_shell() {
+    let database = TestDatabase::new();
+    add(&database, "ada@example.com", "administrator", PASSWORD).expect(0);
+    let remove = || {
+        leadgen(
+            &database,
+            ["user", "remove-second-factor", "--email", "ADA@example.com"],
+        )
+        .run()
+    };
+    let refused = remove();
+    assert_ne!(refused.code, Some(0), "{}", refused.stdout);
+    database.execute(
+        "INSERT INTO second_factors (user_id, secret, created_at, confirmed_at, last_step)
+         SELECT id, 'x', created_at, created_at, 1 FROM users",
+    );
+    database.execute("INSERT INTO recovery_codes (user_id, code_hash) SELECT id, 'x' FROM users");
+    remove().expect(0);
+    for table in ["second_factors", "recovery_codes"] {
+        assert_eq!(database.number(&format!("SELECT count(*) FROM {table}")), 0);
+    }
+    assert_eq!(
+        database.number(
+            "SELECT count(*) FROM audit_entries WHERE action = 'user.second_factor_removed'"
+        ),
+        1
+    );
+}

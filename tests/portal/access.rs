@@ -48,10 +48,12 @@ fn the_table_has_no_line_twice_and_only_few_public_ones() {
             "GET /password-resets/{token}",
             "GET /sign-in",
             "GET /sign-in/oidc/callback",
+            "GET /sign-in/second-step",
             "POST /invitations/{token}",
             "POST /password-resets/{token}",
             "POST /sign-in",
             "POST /sign-in/oidc",
+            "POST /sign-in/second-step",
         ]
     );
     for line in table() {

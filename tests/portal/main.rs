@@ -49,6 +49,7 @@ mod profiles;
 mod records_world;
 mod refusals;
 mod requests;
+mod second_factor;
 mod session_end;
 mod settings_pages;
 mod setup;

@@ -20,6 +20,7 @@ pub use error::ConnectError;
 pub use way_back::CallbackQuery;
 
 use super::{SyncContext, SyncError};
+use crate::auth::secret_key::SecretKey;
 use crate::domain::connections::Deployment;
 use crate::domain::ids::{ProfileId, UserId};
 use crate::domain::text::clean_text;
@@ -92,6 +93,12 @@ impl Connector {
     #[must_use]
     pub fn linkedin_time(&self) -> Option<DateTime<Utc>> {
         self.ctx.linkedin.clock()
+    }
+
+    /// What seals and opens secrets.
+    #[must_use]
+    pub fn secret_key(&self) -> &SecretKey {
+        &self.ctx.secret_key
     }
 
     /// The name of this process in leases.
