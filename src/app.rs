@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::dataverse::{Dataverse, DataverseError, DataverseOptions};
 use crate::linkedin::oauth::AppCredentials;
 use crate::linkedin::{LinkedInClient, LinkedInEndpoints, LinkedInError, Timeouts};
+use crate::mail::Mailer;
 use crate::oidc::{OidcError, Provider, ProviderSettings};
 use crate::settings::Settings;
 use crate::store::{AnyConn, Store, StoreError, audit, connections};
@@ -43,6 +44,9 @@ pub enum StartError {
     /// The secret key is missing or unusable.
     #[error("LEADGEN_SECRET_KEY: {0}")]
     SecretKey(String),
+    /// The mail server's address cannot be used.
+    #[error("LEADGEN_SMTP_URL: {0}")]
+    Mail(String),
     /// LinkedIn's client cannot be built.
     #[error("LEADGEN_LINKEDIN_…: {0}")]
     LinkedIn(#[from] LinkedInError),
@@ -186,12 +190,17 @@ impl App {
             webhook: settings.linkedin.webhook.as_ref().map(ToString::to_string),
             ..options.sync
         };
+        let mailer = match &settings.mail {
+            Some(mail) => Some(Mailer::new(mail).map_err(StartError::Mail)?),
+            None => None,
+        };
         let ctx = SyncContext {
             store,
             clock: options.clock,
             linkedin,
             oauth,
             dataverse,
+            mailer,
             secret_key: key,
             options: Arc::new(sync),
             owner: format!("{}-{}", std::process::id(), Uuid::new_v4().simple()).into(),

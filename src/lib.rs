@@ -1,7 +1,7 @@
 //! Leadgen Connector: pulls the answers to LinkedIn Lead Gen Forms, maps and matches them, and keeps the leads.
 //!
 //! The rooms, and who may use whom (`tests/architecture.rs` keeps it so):
-//! `main → commands → app → web → auth → store → domain`; `sync → store, domain, linkedin, dataverse`;
+//! `main → commands → app → web → auth → store → domain`; `sync → store, domain, linkedin, dataverse, mail`;
 //! `web → sync` only to request work and for the connect flow; `web, auth → oidc`; `sandbox → linkedin::wire`. `domain` uses
 //! nothing of ours, and `destination_address` (what the portal may send to) is a leaf that whoever sends outward uses.
 
@@ -13,6 +13,7 @@ pub mod dataverse;
 pub mod destination_address;
 pub mod domain;
 pub mod linkedin;
+pub mod mail;
 pub mod oidc;
 pub mod sandbox;
 pub mod settings;

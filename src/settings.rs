@@ -9,10 +9,12 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::domain::connections::Deployment;
+use crate::mail::MailSettings;
 use crate::store::DatabaseUrl;
 
 mod deployment;
 mod destinations;
+mod mail;
 mod oidc;
 mod shown;
 mod webhook;
@@ -40,6 +42,8 @@ pub struct Settings {
     pub oidc: Option<OidcSettings>,
     /// Time between two pulls of an account.
     pub sync_interval: Duration,
+    /// Where mail goes out; `None`: nothing is mailed.
+    pub mail: Option<MailSettings>,
     /// What whoever runs the portal decided about LinkedIn.
     pub deployment: Deployment,
     /// How destinations are reached.
@@ -122,6 +126,8 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("LEADGEN_OIDC_NAME", "your organization"),
     ("LEADGEN_OIDC_SCOPES", "openid profile email"),
     ("LEADGEN_OIDC_TENANTS", ""),
+    ("LEADGEN_SMTP_URL", ""),
+    ("LEADGEN_MAIL_FROM", ""),
     ("LEADGEN_POLICY_SHOW_LINKEDIN", ""),
     ("LEADGEN_POLICY_FILE", ""),
     ("LEADGEN_ORGANIZATION_CLOUD", "public"),
@@ -136,6 +142,7 @@ const FILE_VARIABLES: &[&str] = &[
     "LEADGEN_SECRET_KEY",
     "LEADGEN_LINKEDIN_CLIENT_SECRET",
     "LEADGEN_OIDC_CLIENT_SECRET",
+    "LEADGEN_SMTP_URL",
 ];
 
 struct Reader<'a> {
@@ -411,6 +418,7 @@ impl Settings {
                 "LEADGEN_LINKEDIN_CLIENT_ID and LEADGEN_LINKEDIN_CLIENT_SECRET belong together: set both or none".into(),
             );
         }
+        let mail = mail::read(&mut reader);
         let deployment = deployment::read(&mut reader);
         let destinations = destinations::read(&mut reader);
         let oidc = oidc::read(&mut reader);
@@ -439,6 +447,7 @@ impl Settings {
             entra_url,
             oidc,
             sync_interval,
+            mail,
             deployment,
             destinations,
             shown: shown::shown(environment),

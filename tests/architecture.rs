@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("destination_address", &[]),
     ("dataverse", &["destination_address"]),
     ("oidc", &[]),
+    ("mail", &[]),
     ("store", &["domain", "clock"]),
     // The fault matrix and the tests speak the wire; the sandbox knows nothing of what we make of it.
     ("sandbox", &["linkedin::wire", "clock"]),
@@ -25,6 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "settings",
         &[
+            "mail",
             "store::DatabaseUrl",
             "auth::secret_key",
             "domain::connections",
@@ -38,6 +40,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "sync",
         &[
+            "mail",
             "store",
             "domain",
             "linkedin",
@@ -53,6 +56,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "web",
         &[
+            "mail::MailSettings",
             "auth",
             "store",
             "domain",
@@ -67,6 +71,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "app",
         &[
+            "mail",
             "web",
             "sync",
             "auth",
@@ -110,6 +115,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("actix_session", &["auth", "web"]),
     ("actix_web", &["web", "auth", "sandbox", "app", "telemetry"]),
     ("oauth2", &["linkedin", "oidc"]),
+    ("lettre", &["mail"]),
     (
         "reqwest",
         &[

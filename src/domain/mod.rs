@@ -39,6 +39,7 @@ pub mod lead;
 pub mod lead_column;
 pub mod lead_import;
 pub mod linkedin_version;
+pub mod mail;
 pub mod matching;
 pub mod microsoft_connector;
 pub mod normalise;

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 
 use super::columns::Cells;
 use super::schema::account_links as l;
-use super::{AnyConn, StoreError};
+use super::{AnyConn, StoreError, mails};
 use crate::domain::account_link::LinkPurpose;
 use crate::domain::ids::UserId;
 
@@ -152,10 +152,11 @@ pub fn list_invitations(conn: &mut AnyConn) -> Result<Vec<AccountLink>, StoreErr
         .collect()
 }
 
-/// Ends the person's link; returns whether there was one.
+/// Ends the person's link, and the mail with it that was not sent yet; returns whether there was one.
 ///
 /// # Errors
 /// As any query.
 pub fn delete_of_user(conn: &mut AnyConn, user: &UserId) -> Result<bool, StoreError> {
+    mails::take_back(conn, user)?;
     Ok(diesel::delete(l::table.find(user.as_str())).execute(conn)? > 0)
 }

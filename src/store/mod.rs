@@ -43,6 +43,7 @@ pub mod lead_rows;
 pub mod lead_views;
 pub mod leads;
 pub mod leases;
+pub mod mails;
 pub mod mapping_inbox;
 pub mod match_aliases;
 pub mod match_keys;

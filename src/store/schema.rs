@@ -977,6 +977,22 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    mails (id) {
+        id -> Text,
+        kind -> Text,
+        user_id -> Text,
+        state -> Text,
+        link -> Nullable<Binary>,
+        created_at -> Timestamp,
+        attempts -> BigInt,
+        next_attempt_at -> Timestamp,
+        ended_at -> Nullable<Timestamp>,
+        problem -> Nullable<Text>,
+    }
+}
+
+diesel::joinable!(mails -> users (user_id));
 diesel::joinable!(second_factors -> users (user_id));
 diesel::joinable!(recovery_codes -> users (user_id));
 diesel::joinable!(account_links -> users (user_id));
@@ -1127,4 +1143,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     second_factors,
     recovery_codes,
     second_factor_roles,
+    mails,
 );

@@ -68,6 +68,13 @@ pub const COLUMNS: &[SealedColumn] = &[
         bound_row: "user_id",
     },
     SealedColumn {
+        table: "mails",
+        column: "link",
+        id: "id",
+        bound_table: None,
+        bound_row: "id",
+    },
+    SealedColumn {
         table: "signing_roots",
         column: "root_sealed",
         id: "name",

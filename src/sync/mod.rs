@@ -1,6 +1,6 @@
 //! The use case: from LinkedIn's answers to leads. The only place that joins domain, store and the LinkedIn client.
 //!
-//! [`scheduler`] claims what is due and runs it. [`discover`] finds the accounts of a profile; [`pull`] reads one account:
+//! [`scheduler`] claims what is due and runs it; beside it [`mails`] sends what waits in the outbox of mail. [`discover`] finds the accounts of a profile; [`pull`] reads one account:
 //! forms, campaigns, then responses window by window; [`intake`] turns wire shapes into domain values (the one place that
 //! moves when LinkedIn's shapes change); [`process`] maps, matches and saves a batch in one transaction with its cursor.
 //! [`authorized`] calls LinkedIn with a profile's token and knows what a 401 or a daily limit means; [`connect`] is the
@@ -19,6 +19,7 @@ mod error;
 pub mod hand_in;
 pub mod intake;
 pub mod lead_imports;
+pub mod mails;
 pub mod moving_in;
 pub mod notifications;
 pub mod organizations;
@@ -42,6 +43,7 @@ use crate::dataverse::Dataverse;
 use crate::domain::connections::Deployment;
 use crate::linkedin::LinkedInClient;
 use crate::linkedin::oauth::LinkedInOAuth;
+use crate::mail::Mailer;
 use crate::store::Store;
 
 /// How the sync behaves; the defaults are production's.
@@ -105,6 +107,8 @@ pub struct SyncContext {
     pub oauth: Option<LinkedInOAuth>,
     /// Dynamics 365 organizations.
     pub dataverse: Dataverse,
+    /// Sends mail; `None` without a mail server.
+    pub mailer: Option<Mailer>,
     /// Opens the tokens.
     pub secret_key: SecretKey,
     /// How to behave.

@@ -253,6 +253,7 @@ impl Scheduler {
         beside.spawn(super::lead_imports::keep_house(store, clock));
         beside.spawn(super::revocations::keep_revoking(self.ctx.clone()));
         beside.spawn(super::subscriptions::keep_subscribed(self.ctx.clone()));
+        beside.spawn(super::mails::keep_sending(self.ctx.clone()));
         let mut is_database_away = false;
         loop {
             while !*stop.borrow() && running.len() < self.ctx.options.concurrency {

@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::form::NoFields;
+use super::outbox::Letter;
 use super::users::{check_role_words, role_boxes};
 use super::{Answer, FieldErrors, Flash, Form, Path, Portal, Shell, WebError};
 use crate::auth::CurrentUser;
@@ -45,7 +46,7 @@ struct UsersLink {
 }
 
 /// Where the link leads, as the world reaches the portal.
-fn address(
+pub(super) fn address(
     portal: &Portal,
     purpose: LinkPurpose,
     token: &SecretString,
@@ -100,6 +101,48 @@ pub struct InvitationForm {
     name: String,
     #[serde(default)]
     roles: Vec<String>,
+    delivery: Option<String>,
+}
+
+/// How a new link reaches the person.
+#[derive(Debug, Deserialize)]
+pub struct DeliveryForm {
+    delivery: Option<String>,
+}
+
+/// The mail with the link, if there is a mail server and the form asks for it.
+fn letter(
+    portal: &Portal,
+    delivery: Option<&str>,
+    purpose: LinkPurpose,
+    issued: &Issued,
+) -> Result<Option<Letter>, WebError> {
+    if portal.settings.mail.is_none() || delivery != Some("mail") {
+        return Ok(None);
+    }
+    let link = address(portal, purpose, &issued.token)?;
+    Letter::new(portal, purpose, &link).map(Some)
+}
+
+/// The link is on its way, or here it is.
+fn made(
+    portal: &Portal,
+    shell: Shell,
+    user: User,
+    purpose: LinkPurpose,
+    issued: &Issued,
+    is_mailed: bool,
+) -> Answer {
+    if !is_mailed {
+        return shown(portal, shell, user, purpose, issued);
+    }
+    let flash = Flash::success(format!(
+        "The mail to {} is on its way. Below stands how far it came.",
+        user.email
+    ));
+    Ok(shell
+        .redirect(format!("/settings/users/{}", user.id))
+        .flash(flash))
 }
 
 /// POST /settings/users/invitations: the person stands in the list from now on, and may sign in after using the link.
@@ -121,6 +164,13 @@ pub async fn create(
     }
     if errors.is_empty() {
         let issued = account_links::issue()?;
+        let letter = letter(
+            &portal,
+            form.delivery.as_deref(),
+            LinkPurpose::Invitation,
+            &issued,
+        )?;
+        let is_mailed = letter.is_some();
         let new = NewUser {
             id: UserId::new(portal.new_id()),
             email: form.email.clone(),
@@ -136,11 +186,16 @@ pub async fn create(
             .write(move |tx| {
                 let user = accounts::add(tx, now, &actor, new)?;
                 let user = account_links::make(tx, now, &actor, &user.id, purpose, &issued)?;
+                if let Some(letter) = &letter {
+                    letter.post(tx, &user.id, now)?;
+                }
                 Ok::<_, AddUserError>((user, issued))
             })
             .await;
         match invited {
-            Ok((user, issued)) => return shown(&portal, shell, user, purpose, &issued),
+            Ok((user, issued)) => {
+                return made(&portal, shell, user, purpose, &issued, is_mailed);
+            }
             Err(AddUserError::Store(error)) => return Err(error.into()),
             Err(AddUserError::Rule(UserRuleError::NoName | UserRuleError::NameTooLong)) => {
                 errors.add("name", "Enter a name with at most 100 characters.");
@@ -164,17 +219,23 @@ async fn make(
     actor: Actor,
     id: UserId,
     purpose: LinkPurpose,
+    form: &DeliveryForm,
 ) -> Answer {
     let issued = account_links::issue()?;
+    let letter = letter(portal, form.delivery.as_deref(), purpose, &issued)?;
+    let is_mailed = letter.is_some();
     let now = portal.clock.now();
     let (user, issued) = portal
         .store
         .write(move |tx| {
             let user = account_links::make(tx, now, &actor, &id, purpose, &issued)?;
+            if let Some(letter) = &letter {
+                letter.post(tx, &user.id, now)?;
+            }
             Ok::<_, StoreError>((user, issued))
         })
         .await?;
-    shown(portal, shell, user, purpose, &issued)
+    made(portal, shell, user, purpose, &issued, is_mailed)
 }
 
 /// POST /settings/users/{id}/invitations: a new link; the one before works no longer.
@@ -186,9 +247,9 @@ pub async fn renew(
     shell: Shell,
     actor: Actor,
     Path(id): Path<UserId>,
-    _: Form<NoFields>,
+    Form(form): Form<DeliveryForm>,
 ) -> Answer {
-    make(&portal, shell, actor, id, LinkPurpose::Invitation).await
+    make(&portal, shell, actor, id, LinkPurpose::Invitation, &form).await
 }
 
 /// POST /settings/users/{id}/password-links: the person's sessions end when they have set the new password, not before.
@@ -200,9 +261,9 @@ pub async fn reset_link(
     shell: Shell,
     actor: Actor,
     Path(id): Path<UserId>,
-    _: Form<NoFields>,
+    Form(form): Form<DeliveryForm>,
 ) -> Answer {
-    make(&portal, shell, actor, id, LinkPurpose::PasswordReset).await
+    make(&portal, shell, actor, id, LinkPurpose::PasswordReset, &form).await
 }
 
 /// POST /settings/users/{id}/links/withdrawal: the link works no longer; an invited person stays in the list, disabled.

@@ -9,10 +9,10 @@ use super::access::{self, Access, Entry, RouteInfo, get, post};
 use super::{
     WebError, account, account_links, accounts, api_tokens, assignment_rules, audit_log, campaigns,
     configuration_file, confirm, connect, connections, consent, custom_fields, dashboard, events,
-    field_mappings, forms, groups, home, integration_configuration, invitations, lead_exports,
-    lead_imports, leads, matching_strategies, microsoft_connector, oidc, organizations, pauses,
-    profiles, second_factor, second_factor_roles, second_step, setup, sign_in, submissions,
-    sync_status, system, users, webhooks,
+    field_mappings, forgotten, forms, groups, home, integration_configuration, invitations,
+    lead_exports, lead_imports, leads, matching_strategies, microsoft_connector, oidc,
+    organizations, outbox, pauses, profiles, second_factor, second_factor_roles, second_step,
+    setup, sign_in, submissions, sync_status, system, users, webhooks,
 };
 use crate::domain::access::Permission as P;
 
@@ -31,6 +31,8 @@ fn entries() -> Vec<Entry> {
         post("/sign-in/second-step",                Public,                second_step::create),
         get ("/invitations/{token}",                Public,                account_links::invitation),
         post("/invitations/{token}",                Public,                account_links::accept),
+        get ("/password-resets/new",                Public,                forgotten::new),
+        post("/password-resets",                    Public,                forgotten::create),
         get ("/password-resets/{token}",            Public,                account_links::reset),
         post("/password-resets/{token}",            Public,                account_links::set),
 
@@ -141,6 +143,7 @@ fn entries() -> Vec<Entry> {
         get ("/settings/setup",                     Needs(P::ManageIntegration), setup::show),
         post("/settings/setup/credential-checks",   Needs(P::ManageIntegration), setup::check),
         get ("/settings/system",                    Needs(P::ManageIntegration), system::show),
+        post("/settings/system/test-mails",         Needs(P::ManageIntegration), outbox::create_test),
         get ("/settings/users",                     Needs(P::ManageUsers), users::index),
         get ("/settings/users/new",                 Needs(P::ManageUsers), users::new).fresh(),
         post("/settings/users",                     Needs(P::ManageUsers), users::create).fresh(),

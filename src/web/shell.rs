@@ -39,6 +39,7 @@ pub struct Shell {
     form_actions: Vec<String>,
     signer: Option<Signer>,
     hides_linkedin: bool,
+    has_mail: bool,
 }
 
 impl Shell {
@@ -58,6 +59,7 @@ impl Shell {
             now,
             form_actions: Vec::new(),
             hides_linkedin: false,
+            has_mail: false,
             signer: Some(signer),
         }
     }
@@ -72,6 +74,7 @@ impl Shell {
             now: DateTime::UNIX_EPOCH,
             form_actions: Vec::new(),
             hides_linkedin: false,
+            has_mail: false,
             signer: None,
         }
     }
@@ -86,6 +89,18 @@ impl Shell {
     #[must_use]
     pub const fn hides_linkedin(&self) -> bool {
         self.hides_linkedin
+    }
+
+    /// The same frame, with a mail server set up or not.
+    pub(super) fn with_mail(mut self, has_mail: bool) -> Self {
+        self.has_mail = has_mail;
+        self
+    }
+
+    /// Whether a mail server is set up.
+    #[must_use]
+    pub const fn has_mail(&self) -> bool {
+        self.has_mail
     }
 
     /// The page on which the person begins.

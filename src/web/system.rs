@@ -7,10 +7,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Answer, Portal, Shell};
 use crate::domain::linkedin_version::{VersionLife, life_of};
+use crate::mail::MailSettings;
 use crate::settings::ShownSetting;
 use crate::store::StoreError;
 use crate::store::database::{self, DatabaseFacts};
+use crate::store::mails::{self, Mail};
 use crate::store::processes::{self, HeldLease, Process};
+use crate::store::users;
 
 /// Clocks further apart than this are worth a warning: times on pages would mislead, and LinkedIn's windows would be late.
 const DRIFT: TimeDelta = TimeDelta::seconds(30);
@@ -100,6 +103,9 @@ struct SystemShow {
     leases: Vec<HeldLease>,
     linkedin_version: String,
     version_life: VersionLife,
+    mail: Option<MailSettings>,
+    /// The last mails, with the names of those they go to.
+    mails: Vec<(Mail, String)>,
     settings: Vec<ShownSetting>,
 }
 
@@ -108,13 +114,19 @@ struct SystemShow {
 /// # Errors
 /// As the database.
 pub async fn show(portal: Data<Portal>, shell: Shell) -> Answer {
-    let (database, processes, leases) = portal
+    let (database, processes, leases, mails) = portal
         .store
         .read(|conn| {
+            let mut mails = Vec::new();
+            for mail in mails::list(conn, 10)? {
+                let name = users::get(conn, &mail.user_id)?.name;
+                mails.push((mail, name));
+            }
             Ok::<_, StoreError>((
                 database::facts(conn)?,
                 processes::list(conn)?,
                 processes::leases(conn)?,
+                mails,
             ))
         })
         .await?;
@@ -139,6 +151,8 @@ pub async fn show(portal: Data<Portal>, shell: Shell) -> Answer {
         leases,
         version_life: life_of(&linkedin_version, now.date_naive()),
         linkedin_version,
+        mail: portal.settings.mail.clone(),
+        mails,
         settings: portal.settings.shown.clone(),
     };
     page.shell.render(StatusCode::OK, &page)

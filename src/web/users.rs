@@ -18,11 +18,13 @@ use crate::auth::passwords;
 use crate::domain::access::Role;
 use crate::domain::account_link::LinkPurpose;
 use crate::domain::ids::UserId;
+use crate::domain::mail::MailState;
 use crate::domain::password;
 use crate::domain::users::UserRuleError;
 use crate::domain::words::words;
 use crate::store::account_links::{self, AccountLink};
 use crate::store::audit::{self, Actor};
+use crate::store::mails::{self, Mail};
 use crate::store::users::{self, User};
 use crate::store::{StoreError, connections, groups, second_factors, sessions};
 
@@ -287,6 +289,8 @@ struct UsersShow {
     is_enabled: bool,
     session_count: usize,
     is_self: bool,
+    /// The last mail to the person.
+    mail: Option<Mail>,
     /// Whether signing in takes a second step.
     has_second_factor: bool,
     /// The open link for a password, whether it works or has run out.
@@ -305,7 +309,7 @@ async fn show_page(
     id: UserId,
 ) -> Result<UsersShow, WebError> {
     let is_self = current.id == id;
-    let (user, session_count, link, has_second_factor, history) = portal
+    let (user, session_count, link, mail, has_second_factor, history) = portal
         .store
         .read(move |conn| {
             let user = users::get(conn, &id)?;
@@ -313,7 +317,8 @@ async fn show_page(
             let count = sessions::list_of_user(conn, &id)?.len();
             let link = account_links::of_user(conn, &id)?;
             let has_second_factor = second_factors::is_on(conn, &id)?;
-            Ok::<_, StoreError>((user, count, link, has_second_factor, history))
+            let mail = mails::last_of_user(conn, &id)?;
+            Ok::<_, StoreError>((user, count, link, mail, has_second_factor, history))
         })
         .await?;
     let chosen: Vec<String> = user
@@ -325,6 +330,7 @@ async fn show_page(
         is_enabled: user.is_enabled,
         is_to_be_invited: is_to_be_invited(&user),
         link,
+        mail,
         has_second_factor,
         roles: role_boxes(&chosen),
         errors: FieldErrors::new(),

@@ -35,6 +35,7 @@ pub struct Visitor {
     now: DateTime<Utc>,
     signer: Signer,
     hides_linkedin: bool,
+    has_mail: bool,
 }
 
 impl Visitor {
@@ -68,6 +69,7 @@ impl Visitor {
             self.signer.clone(),
         )
         .hiding_linkedin(self.hides_linkedin)
+        .with_mail(self.has_mail)
     }
 }
 
@@ -112,6 +114,7 @@ pub async fn recognise(
         now: portal.clock.now(),
         signer: portal.signer.clone(),
         hides_linkedin: portal.connector.deployment().hides_linkedin(),
+        has_mail: portal.settings.mail.is_some(),
         user: user.clone(),
     };
     if let Some(user) = user {

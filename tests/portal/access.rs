@@ -45,11 +45,13 @@ fn the_table_has_no_line_twice_and_only_few_public_ones() {
         public,
         [
             "GET /invitations/{token}",
+            "GET /password-resets/new",
             "GET /password-resets/{token}",
             "GET /sign-in",
             "GET /sign-in/oidc/callback",
             "GET /sign-in/second-step",
             "POST /invitations/{token}",
+            "POST /password-resets",
             "POST /password-resets/{token}",
             "POST /sign-in",
             "POST /sign-in/oidc",

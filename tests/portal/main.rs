@@ -38,6 +38,7 @@ mod lead_imports;
 mod lead_lists;
 mod lead_merges;
 mod leads;
+mod mails;
 mod mapping_previews;
 mod matching_strategies;
 mod microsoft_connector;

@@ -29,6 +29,8 @@ pub struct TestPortal {
     pub store: Store,
     hash: String,
     pub portal: leadgen::web::Portal,
+    /// What the scheduler works with.
+    pub sync: leadgen::sync::SyncContext,
     handle: actix_web::dev::ServerHandle,
 }
 
@@ -84,6 +86,7 @@ impl TestPortal {
         let app = App::open(Settings::read(&environment).unwrap(), options).unwrap();
         let store = app.store().clone();
         app.take_keys().await.unwrap();
+        let sync = app.scheduler().context().clone();
         let portal = app.portal().unwrap();
         let server = serve(portal.clone(), listener, ServeOptions { workers: 1 }).unwrap();
         let handle = server.handle();
@@ -96,6 +99,7 @@ impl TestPortal {
             store,
             hash: hash.expose_secret().to_owned(),
             portal,
+            sync,
             handle,
         }
     }

@@ -20,6 +20,7 @@ pub mod installation;
 pub mod oidc_provider;
 pub mod program;
 pub mod records;
+pub mod smtp_server;
 
 pub use browserlike::{Browserlike, Page, encode};
 pub use builders::{
