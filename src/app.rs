@@ -125,7 +125,7 @@ fn oidc_provider(settings: &Settings) -> Result<Option<Provider>, StartError> {
     let redirect_uri = settings
         .http
         .public_url
-        .join("/sign-in/oidc/callback")
+        .join(web::OIDC_CALLBACK)
         .map_err(|_| StartError::PublicUrl)?;
     let provider = Provider::new(ProviderSettings {
         issuer: oidc.issuer.clone(),

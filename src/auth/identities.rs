@@ -3,6 +3,8 @@
 //! An identity is issuer and subject, never the e-mail address: addresses change hands. The address counts once, when an
 //! identity is seen for the first time and a user with that address is there already. Taking that user over needs the
 //! provider's word that the address is the person's, and that no other identity of the same provider has the user yet.
+//!
+//! At each sign-in the roles are computed anew from the provider's claims ([`crate::domain::sign_in`]).
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -11,12 +13,13 @@ use super::accounts::access_state;
 use crate::domain::access::Role;
 use crate::domain::ids::UserId;
 use crate::domain::preferences::Preferences;
+use crate::domain::sign_in::{RoleRule, renewed_roles, roles_by_rules};
 use crate::domain::time_zone::TimeZone;
-use crate::domain::users::{MAX_NAME, check_email};
+use crate::domain::users::{MAX_NAME, UserRoles, can_remove_administrator, check_email};
 use crate::oidc::Identity;
 use crate::store::audit::{self, Actor};
 use crate::store::users::{self, User};
-use crate::store::{AnyConn, StoreError, user_identities};
+use crate::store::{AnyConn, StoreError, connections, sessions, sign_in_rules, user_identities};
 
 /// Why somebody whom the provider vouches for may not come in.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +64,7 @@ pub fn admit(
         let user = users::get(tx, &id)?;
         check_person(&user)?;
         user_identities::note_sign_in(tx, now, issuer, subject)?;
-        return Ok(user);
+        return Ok(renew_roles(tx, now, identity, actor, user)?);
     }
     let email = identity.email.as_deref().ok_or(IdentityError::NoEmail)?;
     let email_key = check_email(email).map_err(|_| IdentityError::NoEmail)?;
@@ -91,7 +94,57 @@ pub fn admit(
         None,
         Some(json!({ "issuer": issuer, "subject": subject })),
     )?;
-    Ok(user)
+    Ok(renew_roles(tx, now, identity, actor, user)?)
+}
+
+/// Gives and takes the roles that the provider's claims decide. The last Administrator and the break-glass one keep theirs:
+/// a wrong rule must not lock everybody out.
+fn renew_roles(
+    tx: &mut AnyConn,
+    now: DateTime<Utc>,
+    identity: &Identity,
+    actor: &Actor,
+    user: User,
+) -> Result<User, StoreError> {
+    let rules: Vec<RoleRule> = sign_in_rules::list_role_rules(tx)?
+        .into_iter()
+        .map(|stored| stored.rule)
+        .collect();
+    let settings = sign_in_rules::get(tx)?.rules;
+    let (issuer, subject) = (identity.issuer.as_str(), identity.subject.as_str());
+    let renewed = renewed_roles(
+        &user.roles,
+        &sign_in_rules::given_roles(tx, issuer, subject)?,
+        &roles_by_rules(&rules, &identity.roles, &identity.groups),
+        settings.roles_come_only_from_provider,
+    );
+    let mut roles = renewed.roles;
+    let all: Vec<UserRoles> = users::list(tx)?.iter().map(User::rules_view).collect();
+    let loses = user.roles.contains(&Role::Administrator) && !roles.contains(&Role::Administrator);
+    let is_needed = settings.break_glass.as_ref() == Some(&user.id)
+        || !can_remove_administrator(&user.id, &all);
+    if loses && is_needed {
+        roles.push(Role::Administrator);
+        roles.sort_unstable();
+    }
+    sign_in_rules::set_given_roles(tx, issuer, subject, &renewed.given)?;
+    if roles == user.roles {
+        return Ok(user);
+    }
+    users::set_access(tx, now, &user.id, &roles, true, user.lock_version)?;
+    // Open sessions have the old limits and ids; this sign-in begins a new one.
+    sessions::delete_all_of_user(tx, &user.id, None)?;
+    audit::record(
+        tx,
+        now,
+        actor,
+        "user.access_changed",
+        ("user", user.id.as_str(), &user.name),
+        Some(access_state(&user.roles, true)),
+        Some(access_state(&roles, true)),
+    )?;
+    connections::withdraw_for(tx, std::slice::from_ref(&user.id), actor, now)?;
+    users::get(tx, &user.id)
 }
 
 fn check_person(user: &User) -> Result<(), IdentityError> {

@@ -52,6 +52,7 @@ pub mod rate;
 pub mod report;
 pub mod search;
 pub mod setup;
+pub mod sign_in;
 pub mod strategy;
 pub mod submission;
 pub mod sync;

@@ -74,6 +74,7 @@ pub mod secret_keys;
 pub mod seed;
 pub mod sessions;
 pub mod setup;
+pub mod sign_in_rules;
 pub mod sign_in_throttles;
 pub mod status;
 pub mod streams;

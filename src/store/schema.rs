@@ -945,12 +945,38 @@ diesel::table! {
         user_id -> Text,
         created_at -> Timestamp,
         last_sign_in_at -> Timestamp,
+        given_roles -> Text,
+    }
+}
+
+diesel::table! {
     second_factors (user_id) {
         user_id -> Text,
         secret -> Binary,
         created_at -> Timestamp,
         confirmed_at -> Nullable<Timestamp>,
         last_step -> BigInt,
+    }
+}
+
+diesel::table! {
+    role_rules (id) {
+        id -> Text,
+        claim -> Text,
+        value -> Text,
+        role -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    sign_in_rules (id) {
+        id -> BigInt,
+        has_local_passwords -> Bool,
+        break_glass_user_id -> Nullable<Text>,
+        roles_come_only_from_provider -> Bool,
+        updated_at -> Timestamp,
+        lock_version -> BigInt,
     }
 }
 
@@ -965,6 +991,7 @@ diesel::table! {
     }
 }
 
+diesel::table! {
     recovery_codes (user_id, code_hash) {
         user_id -> Text,
         code_hash -> Text,
@@ -998,6 +1025,7 @@ diesel::joinable!(recovery_codes -> users (user_id));
 diesel::joinable!(account_links -> users (user_id));
 diesel::joinable!(user_roles -> users (user_id));
 diesel::joinable!(user_identities -> users (user_id));
+diesel::joinable!(sign_in_rules -> users (break_glass_user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(linkedin_user_profiles -> organizations (organization_id));
 diesel::joinable!(dataverse_organizations -> organizations (organization_id));
@@ -1073,6 +1101,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     user_roles,
     user_identities,
     oidc_attempts,
+    role_rules,
+    sign_in_rules,
     sessions,
     groups,
     group_members,

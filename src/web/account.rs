@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::confirm::own_password;
 use super::form::SecretText;
+use super::sign_in::password_sign_in;
 use super::{Answer, FieldErrors, Flash, Form, Path, Portal, Shell, WebError};
 use crate::auth::CurrentUser;
 use crate::auth::sessions::{self, Limits, Seen};
@@ -35,6 +36,8 @@ struct AccountPage {
     sessions: Vec<Seen>,
     limits: Limits,
     last_sign_in_at: Option<DateTime<Utc>>,
+    /// Whether the person may sign in with a password, so that changing it makes sense.
+    may_use_password: bool,
     errors: FieldErrors,
 }
 
@@ -63,6 +66,7 @@ pub struct PasswordForm {
 
 async fn page(portal: &Portal, shell: Shell, user: CurrentUser) -> Result<AccountPage, WebError> {
     let id = user.id.clone();
+    let may_use_password = password_sign_in(portal).await?.allows(&id);
     let (record, rows, consent, has_second_factor) = portal
         .store
         .read(move |conn| {
@@ -89,6 +93,7 @@ async fn page(portal: &Portal, shell: Shell, user: CurrentUser) -> Result<Accoun
         sessions,
         limits,
         last_sign_in_at: record.last_sign_in_at,
+        may_use_password: may_use_password && record.password_hash.is_some(),
         errors: FieldErrors::new(),
         shell,
         user,
@@ -227,6 +232,9 @@ pub async fn change_password(
             "new_password_again",
             "This is not the same as the new password.",
         );
+    }
+    if !password_sign_in(&portal).await?.allows(&user.id) {
+        errors.add("new_password", "Passwords are switched off in this portal.");
     }
     let now = portal.clock.now();
     if errors.is_empty() {

@@ -9,7 +9,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::form::SecretText;
-use super::sign_in::signing_actor;
+use super::sign_in::{password_sign_in, provider_name, signing_actor};
 use super::{Answer, FieldErrors, Flash, Form, Path, Portal, Shell, WebError};
 use crate::auth::{account_links, sessions};
 use crate::domain::account_link::LinkPurpose;
@@ -184,6 +184,11 @@ pub async fn accept(
         Ok(user) => user,
         Err(answer) => return Ok(answer),
     };
+    if !password_sign_in(&portal).await?.allows(&user.id) {
+        let name = provider_name(&portal).unwrap_or_default();
+        let text = format!("Your account is ready. Sign in with {name}.");
+        return Ok(shell.redirect("/sign-in").flash(Flash::success(text)));
+    }
     let browser = request
         .headers()
         .get(USER_AGENT)

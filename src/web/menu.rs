@@ -53,6 +53,7 @@ const MENU: &[(&str, &[Line])] = &[
         ("LinkedIn account connections", "/settings/linkedin-account-connections", "connections", P::ManageConnections),
         ("Organizations",            "/settings/organizations",            "account",       P::ManageOrganizations),
         ("Users and roles",          "/settings/users",                    "users",         P::ManageUsers),
+        ("Sign-in",                  "/settings/sign-in",                  "token",         P::ManageUsers),
         ("Groups",                   "/settings/groups",                   "users",         P::ManageUsers),
         ("API tokens",               "/settings/api-tokens",               "token",         P::ManageTokens),
         ("Audit log",                "/settings/audit-log",                "audit",         P::ViewAuditLog),

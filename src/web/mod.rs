@@ -58,6 +58,7 @@ mod matching_strategies;
 pub mod menu;
 mod microsoft_connector;
 pub mod notified;
+mod oidc;
 mod organizations;
 mod outbox;
 pub mod page;
@@ -72,6 +73,7 @@ mod second_step;
 mod setup;
 pub mod shell;
 mod sign_in;
+mod sign_in_rules;
 pub mod static_files;
 mod submissions;
 mod sync_status;
@@ -81,8 +83,6 @@ pub mod upload;
 mod users;
 pub mod visitor;
 pub mod webhooks;
-
-mod oidc;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -111,6 +111,7 @@ use crate::sync::organizations::Organizations;
 pub use error::WebError;
 pub use flash::Flash;
 pub use form::{FieldErrors, Form, Path, Query};
+pub use oidc::CALLBACK as OIDC_CALLBACK;
 pub use shell::Shell;
 
 /// What a handler answers.

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::shell::see_other;
 use super::sign_in::{browser_of, provider_name, safe_path, signing_actor};
 use super::visitor::Visitor;
-use super::{Answer, Form, Portal, Query, Shell, WebError};
+use super::{Answer, Flash, Form, Portal, Query, Shell, WebError};
 use crate::auth::identities::{self, IdentityError};
 use crate::auth::sessions;
 use crate::auth::signing::{Signer, digest, random_token};
@@ -31,6 +31,15 @@ use crate::store::{AnyConn, StoreError};
 
 /// How long somebody may stay at the provider's pages.
 const PATIENCE: TimeDelta = TimeDelta::minutes(10);
+
+/// Where the provider sends people back to who signed in there.
+pub const CALLBACK: &str = "/sign-in/oidc/callback";
+
+/// Where the provider sends people back to who signed out there.
+pub(super) const SIGNED_OUT: &str = "/sign-in/oidc/signed-out";
+
+/// What the `state` of a sign-out is signed for.
+const SIGN_OUT_PURPOSE: &str = "oidc sign-out";
 
 /// The key of a session's state that says that the person came from the provider.
 pub(super) const CAME_FROM_PROVIDER: &str = "oidc";
@@ -308,4 +317,91 @@ async fn note_failure(
             audit::record(tx, now, &actor, "sign_in.failed", object, None, how)
         })
         .await
+}
+
+/// Ends the session at the provider, too, once ours has ended: a page leads there. A provider that is away, or has no such
+/// place, keeps nobody signed in here.
+///
+/// # Errors
+/// When the page cannot be drawn.
+pub(super) async fn sign_out(
+    portal: &Portal,
+    shell: Shell,
+    login_hint: &str,
+) -> Result<HttpResponse, WebError> {
+    let name = provider_name(portal).unwrap_or_default();
+    let here_only = |shell: Shell, why: &str| {
+        let text = format!("You are signed out here. {why}");
+        shell.redirect("/sign-in").flash(Flash::warning(text))
+    };
+    let Some(provider) = &portal.oidc else {
+        return Ok(here_only(
+            shell,
+            "No identity provider is configured any more.",
+        ));
+    };
+    let now = portal.clock.now();
+    let at = now.timestamp().to_string();
+    let state = format!("{at}.{}", portal.signer.sign(SIGN_OUT_PURPOSE, &at));
+    let back_to = portal.settings.http.public_url.join(SIGNED_OUT);
+    let back_to = back_to.map(String::from).unwrap_or_default();
+    let hint = Some(login_hint).filter(|hint| !hint.is_empty());
+    match provider.end_session_url(&back_to, &state, hint, now).await {
+        Ok(Some(address)) => {
+            let what = format!(
+                "You are signed out of this portal. {name} now ends your session there, which may ask you once more."
+            );
+            depart(portal, shell, &what, &address)
+        }
+        Ok(None) => Ok(here_only(
+            shell,
+            &format!("{name} has no place to sign out: your session there may go on."),
+        )),
+        Err(error) => {
+            tracing::info!(error = %error, "the session at the identity provider could not be ended");
+            Ok(here_only(
+                shell,
+                &format!("{name} could not be reached: your session there may go on."),
+            ))
+        }
+    }
+}
+
+/// What the provider sends back after a sign-out.
+#[derive(Debug, Deserialize)]
+pub struct SignedOutQuery {
+    state: Option<String>,
+}
+
+/// GET /sign-in/oidc/signed-out: the provider sends the person back here. Only an answer to a sign-out of the last minutes is
+/// believed; others lead to the sign-in page without a word.
+///
+/// # Errors
+/// `NotFound` without a provider.
+pub async fn signed_out(
+    portal: Data<Portal>,
+    shell: Shell,
+    Query(query): Query<SignedOutQuery>,
+) -> Answer {
+    provider(&portal)?;
+    let now = portal.clock.now();
+    let is_ours = query
+        .state
+        .as_deref()
+        .and_then(|state| state.split_once('.'))
+        .is_some_and(|(at, signature)| {
+            let age = at
+                .parse::<i64>()
+                .map(|at| now.timestamp().saturating_sub(at));
+            portal.signer.verify(SIGN_OUT_PURPOSE, at, signature)
+                && age.is_ok_and(|age| (0..=PATIENCE.num_seconds()).contains(&age))
+        });
+    let way = shell.redirect("/sign-in");
+    if is_ours {
+        let name = provider_name(&portal).unwrap_or_default();
+        let text = format!("You are signed out here and at {name}.");
+        Ok(way.flash(Flash::success(text)))
+    } else {
+        Ok(way.quietly())
+    }
 }

@@ -15,15 +15,16 @@ use super::form::SecretText;
 use super::guards::client_address;
 use super::request_log::RequestId;
 use super::shell::see_other;
-use super::{Answer, Flash, Form, Portal, Query, Shell, second_step, visitor};
+use super::{Answer, Flash, Form, Portal, Query, Shell, oidc, second_step, visitor};
 use crate::auth::passwords::Verdict;
 use crate::auth::throttle::Attempt;
 use crate::auth::{CurrentUser, sessions};
 use crate::domain::access::Role;
+use crate::domain::sign_in::PasswordSignIn;
 use crate::domain::users::check_email;
-use crate::store::StoreError;
 use crate::store::audit::{self, Actor, ActorKind};
 use crate::store::users::{self, User};
+use crate::store::{StoreError, sign_in_rules};
 
 /// Longer than any password that was ever accepted.
 const LONGEST_PASSWORD: usize = 4_096;
@@ -37,6 +38,20 @@ struct SignInPage {
     problem: Option<String>,
     /// What people call the identity provider, if there is one.
     provider: Option<String>,
+    /// Who may sign in with a password.
+    passwords: PasswordSignIn,
+}
+
+/// Who may sign in with a password at this moment.
+///
+/// # Errors
+/// As the database.
+pub(super) async fn password_sign_in(portal: &Portal) -> Result<PasswordSignIn, StoreError> {
+    let has_provider = portal.oidc.is_some();
+    portal
+        .store
+        .read(move |conn| sign_in_rules::password_sign_in(conn, has_provider))
+        .await
 }
 
 /// What people call the identity provider, if there is one.
@@ -115,6 +130,7 @@ pub async fn new(portal: Data<Portal>, shell: Shell, query: Query<SignInQuery>) 
         next: next.unwrap_or_default(),
         problem: None,
         provider: provider_name(&portal),
+        passwords: password_sign_in(&portal).await?,
     };
     page.shell.render(StatusCode::OK, &page)
 }
@@ -137,7 +153,8 @@ pub async fn create(
     if let Err(wait) = attempt.begin(&portal.store, now).await? {
         tracing::warn!("sign-in throttled");
         metrics::counter!("leadgen_sign_ins_total", "outcome" => "throttled").increment(1);
-        return too_many(&portal, shell, form, wait);
+        let passwords = password_sign_in(&portal).await?;
+        return too_many(&portal, passwords, shell, form, wait);
     }
     let user = portal
         .store
@@ -153,8 +170,14 @@ pub async fn create(
     };
     let stored = user.as_ref().and_then(|user| user.password_hash.clone());
     let verdict = portal.passwords.verify(password.clone(), stored).await?;
+    let passwords = password_sign_in(&portal).await?;
+    // Told to those only who know the password: to others all addresses look alike.
+    let is_switched_off = matches!(verdict, Verdict::Right { .. })
+        && user
+            .as_ref()
+            .is_some_and(|user| !passwords.allows(&user.id));
     match (user, verdict) {
-        (Some(user), Verdict::Right { is_outdated }) => {
+        (Some(user), Verdict::Right { is_outdated }) if !is_switched_off => {
             let rehashed = if is_outdated {
                 Some(portal.passwords.hash(password).await?)
             } else {
@@ -174,14 +197,21 @@ pub async fn create(
         (user, _) => {
             fail(&request, &portal, user).await?;
             metrics::counter!("leadgen_sign_ins_total", "outcome" => "failed").increment(1);
-            let problem =
-                "This e-mail address and password do not belong together, or the user is disabled.";
+            let provider = provider_name(&portal);
+            let problem = match &provider {
+                Some(name) if is_switched_off => format!(
+                    "Passwords are switched off in this portal but for the break-glass Administrator. Sign in with {name}."
+                ),
+                _ => "This e-mail address and password do not belong together, or the user is disabled."
+                    .to_owned(),
+            };
             let page = SignInPage {
                 next: safe_path(&form.next).unwrap_or_default(),
                 shell,
                 email: form.email,
-                problem: Some(problem.to_owned()),
-                provider: provider_name(&portal),
+                problem: Some(problem),
+                provider,
+                passwords,
             };
             page.shell.render(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
@@ -278,7 +308,13 @@ pub(super) fn wait_in_words(wait: TimeDelta) -> (i64, String) {
     (seconds, words)
 }
 
-fn too_many(portal: &Portal, shell: Shell, form: SignInForm, wait: TimeDelta) -> Answer {
+fn too_many(
+    portal: &Portal,
+    passwords: PasswordSignIn,
+    shell: Shell,
+    form: SignInForm,
+    wait: TimeDelta,
+) -> Answer {
     let (seconds, words) = wait_in_words(wait);
     let page = SignInPage {
         next: safe_path(&form.next).unwrap_or_default(),
@@ -288,6 +324,7 @@ fn too_many(portal: &Portal, shell: Shell, form: SignInForm, wait: TimeDelta) ->
             "There were too many attempts. Wait {words}, then try again."
         )),
         provider: provider_name(portal),
+        passwords,
     };
     let mut response = page.shell.render(StatusCode::TOO_MANY_REQUESTS, &page)?;
     response
@@ -316,10 +353,15 @@ pub async fn destroy(
             audit::record(tx, now, &actor, "sign_out", object, None, None)
         })
         .await?;
+    // Whoever came from the provider has a session there, too.
+    let hint: Option<String> = session.get(oidc::CAME_FROM_PROVIDER).ok().flatten();
     session.purge();
-    let mut response = shell
-        .redirect("/sign-in")
-        .flash(Flash::success("You are signed out."));
+    let mut response = match hint {
+        Some(hint) => oidc::sign_out(&portal, shell, &hint).await?,
+        None => shell
+            .redirect("/sign-in")
+            .flash(Flash::success("You are signed out.")),
+    };
     response.headers_mut().insert(
         HeaderName::from_static("clear-site-data"),
         HeaderValue::from_static("\"cache\", \"storage\""),

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::form::{NoFields, SecretText};
 use super::history::{self, History};
+use super::sign_in::password_sign_in;
 use super::{Answer, FieldErrors, Flash, Form, Path, Portal, Query, Shell, WebError};
 use crate::auth::CurrentUser;
 use crate::auth::account_links::is_to_be_invited;
@@ -297,6 +298,8 @@ struct UsersShow {
     link: Option<AccountLink>,
     /// Whether the person never came: an invitation is what they need.
     is_to_be_invited: bool,
+    /// Whether the person may sign in with a password.
+    may_use_password: bool,
     roles: Vec<(Role, bool)>,
     history: History,
     errors: FieldErrors,
@@ -309,6 +312,7 @@ async fn show_page(
     id: UserId,
 ) -> Result<UsersShow, WebError> {
     let is_self = current.id == id;
+    let may_use_password = password_sign_in(portal).await?.allows(&id);
     let (user, session_count, link, mail, has_second_factor, history) = portal
         .store
         .read(move |conn| {
@@ -328,6 +332,7 @@ async fn show_page(
         .collect();
     Ok(UsersShow {
         is_enabled: user.is_enabled,
+        may_use_password,
         is_to_be_invited: is_to_be_invited(&user),
         link,
         mail,

@@ -17,6 +17,7 @@ mod keyboard;
 mod leads;
 mod merges;
 mod settings;
+mod sign_on;
 mod submissions;
 mod sync_pages;
 mod walk;

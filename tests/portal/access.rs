@@ -50,6 +50,7 @@ fn the_table_has_no_line_twice_and_only_few_public_ones() {
             "GET /sign-in",
             "GET /sign-in/oidc/callback",
             "GET /sign-in/second-step",
+            "GET /sign-in/oidc/signed-out",
             "POST /invitations/{token}",
             "POST /password-resets",
             "POST /password-resets/{token}",

@@ -21,6 +21,7 @@ mod api_writes;
 mod assignment_rules;
 mod audit_log;
 mod busy;
+mod certified_provider;
 mod configuration_file;
 mod confirmation;
 mod connections;

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use leadgen::clock::Clock;
 use leadgen::domain::access::Role;
+use leadgen::domain::ids::UserId;
 use serde_json::json;
 
 use crate::start::{PASSWORD, TestPortal};
@@ -388,4 +389,286 @@ async fn without_a_provider_there_is_no_such_page() {
         )
         .await
         .expect(404);
+}
+
+/// A portal with an Administrator `ada@example.com`, who has a password, and a browser in which she has signed in with it.
+async fn administered() -> (TestPortal, OidcProvider, Browserlike, UserId) {
+    let (portal, provider) = world().await;
+    let ada = portal.add(
+        a_user()
+            .email("ada@example.com")
+            .name("Ada")
+            .role(Role::Administrator),
+    );
+    let browser = portal.sign_in("ada@example.com").await;
+    (portal, provider, browser, ada)
+}
+
+async fn add_rule(browser: &Browserlike, claim: &str, value: &str, role: Role) -> Page {
+    let page = browser.get("/settings/sign-in").await.expect(200);
+    let fields = [
+        ("claim", Some(claim)),
+        ("value", Some(value)),
+        ("role", Some(role.as_str())),
+    ];
+    browser.submit(&page, "Add rule", &fields).await
+}
+
+fn roles_of(portal: &TestPortal, email: &str) -> Vec<String> {
+    portal.database.texts(&format!(
+        "SELECT r.role AS value FROM user_roles r JOIN users u ON u.id = r.user_id WHERE u.email_key = '{email}' ORDER BY r.role"
+    ))
+}
+
+#[tokio::test]
+async fn claims_give_roles_and_take_away_only_what_they_gave() {
+    let (portal, provider, browser, _) = administered().await;
+    add_rule(&browser, "roles", " Leadgen.Sales ", Role::Salesperson)
+        .await
+        .expect(303);
+    add_rule(&browser, "groups", "0b2c-managers", Role::SalesManager)
+        .await
+        .expect(303);
+    add_rule(&browser, "groups", "0b2c-managers", Role::SalesManager)
+        .await
+        .expect(422)
+        .expect_text("There is such a rule already");
+    add_rule(&browser, "roles", " ", Role::Salesperson)
+        .await
+        .expect(422)
+        .expect_text("Enter the value");
+    let person = |roles: serde_json::Value, groups: serde_json::Value| json!({ "sub": "grace", "email": "grace@example.com", "email_verified": true, "roles": roles, "groups": groups });
+    provider.person(person(
+        json!(["Leadgen.Sales", "Other"]),
+        json!(["0b2c-managers"]),
+    ));
+    let grace = portal.browser();
+    sign_in(&grace, &provider).await.expect(303);
+    assert_eq!(
+        roles_of(&portal, "grace@example.com"),
+        ["sales_manager", "salesperson"]
+    );
+    grace.get("/leads").await.expect(200);
+    provider.person(person(json!("Leadgen.Sales"), json!(null)));
+    sign_in(&portal.browser(), &provider).await.expect(303);
+    assert_eq!(roles_of(&portal, "grace@example.com"), ["salesperson"]);
+    // The session from before does not keep what was taken away.
+    grace.get("/leads").await.expect(303);
+    // What people gave stays, until roles come only from the provider.
+    portal.database.execute(
+        "INSERT INTO user_roles (user_id, role) SELECT id, 'sales_manager' FROM users WHERE email_key = 'grace@example.com'",
+    );
+    provider.person(person(json!([]), json!([])));
+    sign_in(&portal.browser(), &provider).await.expect(303);
+    assert_eq!(roles_of(&portal, "grace@example.com"), ["sales_manager"]);
+    let page = browser.get("/settings/sign-in").await.expect(200);
+    let fields = [("roles_come_only_from_provider", Some("on"))];
+    browser.submit(&page, "Save", &fields).await.expect(303);
+    sign_in(&portal.browser(), &provider).await.expect(303);
+    assert!(roles_of(&portal, "grace@example.com").is_empty());
+    // The last Administrator keeps the role all the same.
+    provider.person(json!({ "sub": "ada", "email": "ada@example.com", "email_verified": true }));
+    sign_in(&portal.browser(), &provider).await.expect(303);
+    assert_eq!(roles_of(&portal, "ada@example.com"), ["administrator"]);
+    let page = browser.get("/settings/sign-in").await;
+    assert_eq!(
+        page.status, 200,
+        "nothing of hers changed, so her session goes on"
+    );
+    browser
+        .submit(&page, "Remove: Leadgen.Sales, Salesperson", &[])
+        .await
+        .expect(303);
+    assert_eq!(portal.database.number("SELECT count(*) FROM role_rules"), 1);
+}
+
+#[tokio::test]
+async fn passwords_can_be_switched_off_but_for_one_administrator() {
+    let (portal, provider, browser, ada) = administered().await;
+    portal.add(a_user().email("ben@example.com").role(Role::Salesperson));
+    let page = browser
+        .get("/settings/sign-in")
+        .await
+        .expect(200)
+        .expect_text("Answers");
+    let off = |break_glass: &str| {
+        vec![
+            ("has_local_passwords", None),
+            ("break_glass", Some(break_glass.to_owned())),
+        ]
+    };
+    let nobody = off("");
+    let nobody: Vec<(&str, Option<&str>)> = nobody
+        .iter()
+        .map(|(name, value)| (*name, value.as_deref()))
+        .collect();
+    browser
+        .submit(&page, "Save", &nobody)
+        .await
+        .expect(422)
+        .expect_text("Choose an enabled Administrator with a password");
+    let chosen = off(ada.as_str());
+    let chosen: Vec<(&str, Option<&str>)> = chosen
+        .iter()
+        .map(|(name, value)| (*name, value.as_deref()))
+        .collect();
+    browser.submit(&page, "Save", &chosen).await.expect(303);
+
+    let stranger = portal.browser();
+    let page = stranger
+        .get("/sign-in")
+        .await
+        .expect(200)
+        .expect_text("Break-glass sign-in");
+    let with = |password: &'static str| {
+        [
+            ("email", Some("ben@example.com")),
+            ("password", Some(password)),
+        ]
+    };
+    stranger
+        .submit(&page, "Sign in", &with(PASSWORD))
+        .await
+        .expect(422)
+        .expect_text("Passwords are switched off");
+    // Without the password nobody learns whose it would be.
+    stranger
+        .submit(&page, "Sign in", &with("a wrong password of length"))
+        .await
+        .expect(422)
+        .expect_text("do not belong together");
+    portal.sign_in("ada@example.com").await;
+    provider.person(json!({ "sub": "ben", "email": "ben@example.com", "email_verified": true }));
+    let ben = portal.browser();
+    sign_in(&ben, &provider).await.expect(303);
+    ben.get("/account")
+        .await
+        .expect(200)
+        .expect_no_text("Change password");
+    browser
+        .get("/account")
+        .await
+        .expect(200)
+        .expect_text("Change password");
+
+    // Whoever switched them off stays able to get in, whatever becomes of the break-glass Administrator.
+    portal
+        .database
+        .execute("UPDATE users SET password_hash = NULL WHERE email_key = 'ada@example.com'");
+    stranger
+        .get("/sign-in")
+        .await
+        .expect(200)
+        .expect_text("everybody with a password can sign in");
+    portal.sign_in("ben@example.com").await;
+}
+
+#[tokio::test]
+async fn without_a_provider_passwords_stay_on_or_come_back() {
+    let portal = TestPortal::start().await;
+    let ada = portal.add(a_user().email("ada@example.com").role(Role::Administrator));
+    let browser = portal.sign_in("ada@example.com").await;
+    let page = browser
+        .get("/settings/sign-in")
+        .await
+        .expect(200)
+        .expect_text("LEADGEN_OIDC_ISSUER");
+    let fields = [
+        ("has_local_passwords", None),
+        ("break_glass", Some(ada.as_str())),
+    ];
+    browser
+        .submit(&page, "Save", &fields)
+        .await
+        .expect(422)
+        .expect_text("no identity provider is configured");
+    // As when the variables are gone at the next start.
+    portal.database.execute(&format!(
+        "UPDATE sign_in_rules SET has_local_passwords = FALSE, break_glass_user_id = '{ada}'"
+    ));
+    portal
+        .browser()
+        .get("/sign-in")
+        .await
+        .expect(200)
+        .expect_text("no identity provider is configured any more");
+    portal.add(a_user().email("ben@example.com"));
+    portal.sign_in("ben@example.com").await;
+}
+
+#[tokio::test]
+async fn only_administrators_decide_about_signing_in() {
+    let (portal, _) = world().await;
+    let browser = portal.sign_in_as(&[Role::Salesperson]).await;
+    browser.get("/settings/sign-in").await.expect(403);
+}
+
+#[tokio::test]
+async fn a_provider_that_is_away_is_shown_in_the_settings() {
+    let (_portal, provider, browser, _) = administered().await;
+    provider.misbehave(Some(Fault::Away));
+    browser
+        .get("/settings/sign-in")
+        .await
+        .expect(200)
+        .expect_text("Cannot be used now")
+        .expect_text("HTTP status 503");
+}
+
+#[tokio::test]
+async fn signing_out_goes_on_to_the_provider_and_comes_back() {
+    let (portal, provider) = world().await;
+    let browser = portal.browser();
+    sign_in(&browser, &provider).await.expect(303);
+    let page = browser.get("/account").await.expect(200);
+    let address = browser
+        .submit(&page, "Sign out", &[])
+        .await
+        .expect(200)
+        .expect_text("You are signed out of this portal")
+        .link("Continue to Example ID");
+    browser.get("/account").await.expect(303);
+    let url = url::Url::parse(&address).unwrap();
+    assert_eq!(url.path(), "/end-session");
+    let query: std::collections::BTreeMap<String, String> =
+        url.query_pairs().into_owned().collect();
+    assert_eq!(query["client_id"], "leadgen");
+    let back = url::Url::parse(&query["post_logout_redirect_uri"]).unwrap();
+    // A link that somebody else made says nothing.
+    for forged in ["", "?state=1.2", "?state=x"] {
+        let page = browser
+            .get(&format!("{}{forged}", back.path()))
+            .await
+            .expect(303);
+        browser
+            .follow(page)
+            .await
+            .expect_no_text("You are signed out");
+    }
+    let page = browser
+        .get(&format!("{}?state={}", back.path(), query["state"]))
+        .await
+        .expect(303);
+    browser
+        .follow(page)
+        .await
+        .expect_text("You are signed out here and at Example ID.");
+}
+
+#[tokio::test]
+async fn a_provider_that_is_away_keeps_nobody_signed_in() {
+    let (portal, provider) = world().await;
+    let browser = portal.browser();
+    sign_in(&browser, &provider).await.expect(303);
+    provider.misbehave(Some(Fault::Away));
+    // What is known of the provider is too old by then, the session is not.
+    portal.clock.advance(TimeDelta::minutes(31));
+    let page = browser.get("/account").await.expect(200);
+    portal.clock.advance(TimeDelta::minutes(31));
+    let page = browser.submit(&page, "Sign out", &[]).await.expect(303);
+    browser
+        .follow(page)
+        .await
+        .expect_text("could not be reached: your session there may go on");
+    browser.get("/account").await.expect(303);
 }

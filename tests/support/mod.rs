@@ -12,6 +12,7 @@
 
 pub mod browserlike;
 pub mod builders;
+pub mod certified_provider;
 pub mod chromium;
 pub mod database;
 pub mod held;
