@@ -47,24 +47,23 @@ fn raw(submission: &CarriedSubmission, version: i64) -> Result<Box<RawValue>, se
         .iter()
         .map(|(consent, is_given)| json!({ "consentId": consent, "accepted": is_given }))
         .collect();
-    let mut response = json!({
+    let metadata = submission.campaign.map(|campaign| {
+        json!({ "sponsoredLeadMetadata": { "campaign": format!("urn:li:sponsoredCampaign:{campaign}") } })
+    });
+    let entity = submission.creative.map(
+        |creative| json!({ "associatedCreative": format!("urn:li:sponsoredCreative:{creative}") }),
+    );
+    let response = json!({
         "id": submission.response_id,
         "leadType": lead_type,
         "submittedAt": submission.submitted_at.timestamp_millis(),
         "versionedLeadGenFormUrn":
             format!("urn:li:versionedLeadGenForm:(urn:li:leadGenForm:{},{version})", submission.form),
         "testLead": false,
+        "leadMetadata": metadata.unwrap_or_else(|| json!({})),
+        "associatedEntity": entity.unwrap_or_else(|| json!({})),
         "formResponse": { "answers": answers, "consentResponses": consents },
     });
-    if let Some(campaign) = submission.campaign {
-        response["leadMetadata"] = json!({
-            "sponsoredLeadMetadata": { "campaign": format!("urn:li:sponsoredCampaign:{campaign}") }
-        });
-    }
-    if let Some(creative) = submission.creative {
-        response["associatedEntity"] =
-            json!({ "associatedCreative": format!("urn:li:sponsoredCreative:{creative}") });
-    }
     to_raw_value(&response)
 }
 
