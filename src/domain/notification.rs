@@ -12,6 +12,14 @@ words! {
 }
 
 words! {
+    /// What becomes of the lead when a member deletes the answers that it came from.
+    pub enum MemberDeletion {
+        Erase = "erase" => "Erase the lead’s values that came only from them",
+        Keep = "keep" => "Keep the lead as it is",
+    }
+}
+
+words! {
     /// How a subscription to notifications stands.
     pub enum SubscriptionState {
         Pending = "pending" => "About to be made",

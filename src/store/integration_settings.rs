@@ -9,6 +9,7 @@ use super::seed::BUILT_IN_ORGANIZATION;
 use super::{AnyConn, StoreError, lock_leads, lock_rules, match_keys, matching_strategies};
 use crate::domain::ids::UserId;
 use crate::domain::matching::MatchingSettings;
+use crate::domain::notification::MemberDeletion;
 
 /// The one row.
 const ID: i64 = 1;
@@ -20,6 +21,8 @@ pub struct IntegrationSettings {
     pub matching: MatchingSettings,
     /// Who owns a new lead when neither a rule nor the account names anybody.
     pub fallback_owner_id: Option<UserId>,
+    /// What becomes of a lead when a member deletes the answers that it came from.
+    pub member_deletion: MemberDeletion,
     /// When it was last saved.
     pub updated_at: DateTime<Utc>,
     /// Counts the saves: what a form carries to notice that somebody else was quicker.
@@ -39,6 +42,7 @@ struct Row {
     fallback_owner_id: Option<String>,
     updated_at: NaiveDateTime,
     lock_version: i64,
+    member_deletion: String,
 }
 
 impl TryFrom<Row> for IntegrationSettings {
@@ -61,6 +65,7 @@ impl TryFrom<Row> for IntegrationSettings {
             },
             fallback_owner_id: cells
                 .optional("fallback_owner_id", row.fallback_owner_id.as_deref())?,
+            member_deletion: cells.word("member_deletion", &row.member_deletion)?,
             updated_at: row.updated_at.and_utc(),
             lock_version: row.lock_version,
         })
@@ -85,6 +90,7 @@ pub fn get(conn: &mut AnyConn) -> Result<IntegrationSettings, StoreError> {
             integration_settings::fallback_owner_id,
             integration_settings::updated_at,
             integration_settings::lock_version,
+            integration_settings::member_deletion,
         ))
         .first::<Row>(conn)
         .optional()?
@@ -124,6 +130,7 @@ pub fn save(
         integration_settings::default_country.eq(matching.default_country.as_deref()),
         integration_settings::fallback_owner_id
             .eq(settings.fallback_owner_id.as_ref().map(UserId::as_str)),
+        integration_settings::member_deletion.eq(settings.member_deletion.as_str()),
         integration_settings::updated_at.eq(now.naive_utc()),
         integration_settings::lock_version.eq(expected + 1),
     ))

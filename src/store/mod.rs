@@ -49,6 +49,7 @@ pub mod match_aliases;
 pub mod match_keys;
 pub mod match_scan;
 pub mod matching_strategies;
+pub mod member_deletions;
 mod migrations;
 mod moment;
 pub mod notification_subscriptions;

@@ -341,6 +341,7 @@ diesel::table! {
         seeded_at -> Nullable<Timestamp>,
         updated_at -> Timestamp,
         lock_version -> BigInt,
+        member_deletion -> Text,
     }
 }
 

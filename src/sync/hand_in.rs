@@ -215,6 +215,13 @@ fn take(
             ));
         }
     }
+    let is_erased =
+        before.is_none() && !store::member_deletions::among(conn, &[response_id])?.is_empty();
+    if is_erased {
+        return Err(HandInError::NotAllowed(
+            "The member deleted this submission at LinkedIn. It is not taken.".to_owned(),
+        ));
+    }
     let batch = Batch {
         account_id: account.id.clone(),
         account_name: account.name,

@@ -5,7 +5,7 @@
 //! moves when LinkedIn's shapes change); [`process`] maps, matches and saves a batch in one transaction with its cursor.
 //! [`authorized`] calls LinkedIn with a profile's token and knows what a 401 or a daily limit means; [`connect`] is the
 //! connect flow that the pages use; [`app_check`] asks whether LinkedIn knows the portal; [`call_counts`] counts; [`reset`] starts
-//! everything over; [`revocations`] tells LinkedIn about tokens that nobody uses any more; [`notifications`] takes what LinkedIn tells by itself, [`subscriptions`] asks for it; [`preview`] tells what a change of the rules would do; [`lead_imports`] works on imports of leads; [`acts`]
+//! everything over; [`revocations`] tells LinkedIn about tokens that nobody uses any more; [`notifications`] takes what LinkedIn tells by itself, [`subscriptions`] asks for it, [`member_deletions`] carries out what members deleted; [`preview`] tells what a change of the rules would do; [`lead_imports`] works on imports of leads; [`acts`]
 //! carries out what people and programs decide about submissions; [`hand_in`] takes responses that programs bring; [`organizations`] speaks to Dynamics 365.
 
 pub mod acts;
@@ -20,6 +20,7 @@ pub mod hand_in;
 pub mod intake;
 pub mod lead_imports;
 pub mod mails;
+pub mod member_deletions;
 pub mod moving_in;
 pub mod notifications;
 pub mod organizations;

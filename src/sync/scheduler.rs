@@ -229,6 +229,7 @@ impl Scheduler {
     pub async fn run_until_idle(&self, filter: &ClaimFilter) -> Result<Vec<Step>, SyncError> {
         let mut steps = Vec::new();
         super::revocations::run_due(&self.ctx).await?;
+        super::member_deletions::run_due(&self.ctx).await?;
         loop {
             match self.run_due_once(filter).await? {
                 Step::Idle => {
@@ -252,6 +253,7 @@ impl Scheduler {
         let (store, clock) = (self.ctx.store.clone(), self.ctx.clock.clone());
         beside.spawn(super::lead_imports::keep_house(store, clock));
         beside.spawn(super::revocations::keep_revoking(self.ctx.clone()));
+        beside.spawn(super::member_deletions::keep_deleting(self.ctx.clone()));
         beside.spawn(super::subscriptions::keep_subscribed(self.ctx.clone()));
         beside.spawn(super::mails::keep_sending(self.ctx.clone()));
         let mut is_database_away = false;

@@ -14,6 +14,7 @@ use crate::domain::matching::{
     ClosedLead, MatchingSettings, NoMatchAnswer, OnMatchFail, SeveralMatch, TestLeads,
 };
 use crate::domain::normalise;
+use crate::domain::notification::MemberDeletion;
 use crate::store::audit::{self, Actor};
 use crate::store::integration_settings::{self, IntegrationSettings};
 use crate::store::seed::BUILT_IN_ORGANIZATION;
@@ -37,6 +38,7 @@ pub struct SettingsForm {
     test_leads: String,
     default_country: String,
     fallback_owner: String,
+    member_deletion: String,
     lock_version: String,
 }
 
@@ -62,6 +64,7 @@ impl SettingsForm {
                 .as_ref()
                 .map(|id| id.as_str().to_owned())
                 .unwrap_or_default(),
+            member_deletion: settings.member_deletion.as_str().to_owned(),
             lock_version: settings.lock_version.to_string(),
         }
     }
@@ -83,6 +86,8 @@ impl SettingsForm {
         let no_match_answer =
             choice::<NoMatchAnswer>("no_match_answer", &self.no_match_answer, errors);
         let test_leads = choice::<TestLeads>("test_leads", &self.test_leads, errors);
+        let member_deletion =
+            choice::<MemberDeletion>("member_deletion", &self.member_deletion, errors);
         let always_create_lead = match self.always_create_lead.as_str() {
             "yes" => Some(true),
             "no" => Some(false),
@@ -134,6 +139,7 @@ impl SettingsForm {
                 default_country: (!country.is_empty()).then(|| country.to_ascii_uppercase()),
             },
             fallback_owner_id,
+            member_deletion: member_deletion?,
         })
     }
 }
@@ -151,6 +157,7 @@ struct Checked {
     organization_name: String,
     matching: MatchingSettings,
     fallback_owner_id: Option<UserId>,
+    member_deletion: MemberDeletion,
 }
 
 /// The settings in the audit log.
@@ -168,6 +175,7 @@ struct IntegrationConfigurationEdit {
     closed_lead: Vec<(&'static str, &'static str)>,
     no_match_answer: Vec<(&'static str, &'static str)>,
     test_leads: Vec<(&'static str, &'static str)>,
+    member_deletion: Vec<(&'static str, &'static str)>,
     yes_no: [(&'static str, &'static str); 2],
     owners: Vec<(String, String)>,
     history: History,
@@ -213,6 +221,7 @@ impl IntegrationConfigurationEdit {
             closed_lead: options!(ClosedLead),
             no_match_answer: options!(NoMatchAnswer),
             test_leads: options!(TestLeads),
+            member_deletion: options!(MemberDeletion),
             yes_no: [("no", "No"), ("yes", "Yes")],
             owners,
             history,
@@ -295,6 +304,7 @@ fn save(
     let after = IntegrationSettings {
         matching: checked.matching,
         fallback_owner_id: checked.fallback_owner_id,
+        member_deletion: checked.member_deletion,
         updated_at: now,
         lock_version: expected,
     };
@@ -324,6 +334,7 @@ fn state(settings: &IntegrationSettings, organization_name: &str) -> Value {
     let mut state = json!({
         "organization_name": organization_name,
         "fallback_owner_id": settings.fallback_owner_id,
+        "member_deletion": settings.member_deletion.as_str(),
     });
     if let (Some(state), Ok(Value::Object(matching))) = (
         state.as_object_mut(),

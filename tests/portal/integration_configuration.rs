@@ -29,6 +29,7 @@ async fn the_defaults_are_those_of_the_product_and_every_setting_is_saved() {
         ("test_leads", "ignore"),
         ("default_country", ""),
         ("fallback_owner", ""),
+        ("member_deletion", "erase"),
     ] {
         assert!(
             form.fields.contains(&(name.to_owned(), value.to_owned())),
@@ -45,6 +46,7 @@ async fn the_defaults_are_those_of_the_product_and_every_setting_is_saved() {
         ("test_leads", "process"),
         ("default_country", "de"),
         ("fallback_owner", olga.as_str()),
+        ("member_deletion", "keep"),
     ];
     let changes: Vec<_> = wanted
         .iter()

@@ -17,6 +17,7 @@ mod faults;
 mod history;
 mod lead_imports;
 mod leases;
+mod member_deletions;
 mod moving_in;
 mod rules;
 mod stage;

@@ -15,9 +15,9 @@ use crate::stage::{Stage, small};
 use crate::support::eventually;
 
 /// A portal whose webhook LinkedIn can reach.
-struct Notified {
-    stage: Stage,
-    app: App,
+pub struct Notified {
+    pub stage: Stage,
+    pub app: App,
     server: actix_web::dev::ServerHandle,
 }
 
@@ -46,7 +46,7 @@ impl Notified {
     }
 
     /// Connected, everything pulled, and subscribed.
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let notified = Self::on(Stage::connected(10).await).await;
         notified.run().await;
         assert!(!notified.stage.sandbox.subscriptions().is_empty());
@@ -55,7 +55,7 @@ impl Notified {
     }
 
     /// Runs what is due, a moment after whatever happened at LinkedIn.
-    async fn run(&self) {
+    pub async fn run(&self) {
         self.stage.advance(TimeDelta::seconds(1));
         self.app
             .scheduler()
@@ -65,7 +65,7 @@ impl Notified {
     }
 
     /// Nothing is due by itself for a long time, and time has passed at LinkedIn.
-    fn calm(&self) {
+    pub fn calm(&self) {
         self.stage.database.execute(
             "UPDATE linkedin_accounts SET next_sync_at = '2999-01-01 00:00:00', notified_at = NULL;
              UPDATE linkedin_user_profiles SET next_sync_at = '2999-01-01 00:00:00'",
@@ -81,7 +81,7 @@ impl Notified {
         self.stage.sandbox.submit(&submission).unwrap()
     }
 
-    async fn all_sent(&self) {
+    pub async fn all_sent(&self) {
         eventually("notifications are sent", Duration::from_secs(20), || {
             let waiting = self.stage.sandbox.notifications_waiting();
             async move { waiting == 0 }
@@ -91,7 +91,7 @@ impl Notified {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 
-    fn has(&self, response: &str) -> bool {
+    pub fn has(&self, response: &str) -> bool {
         self.stage.stored().iter().any(|stored| stored == response)
     }
 

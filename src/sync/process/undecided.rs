@@ -65,9 +65,16 @@ pub(super) fn undecided<'a>(
         .map(|(response, _)| response.response_id.as_str())
         .collect();
     let mut known = store::intake::known(conn, &ids)?;
+    let all: Vec<&str> = open.iter().map(|one| one.response_id.as_str()).collect();
+    let deleted = store::member_deletions::among(conn, &all)?;
     let mut items = Vec::with_capacity(open.len());
     for response in open {
         let known = known.remove(&response.response_id);
+        // Its member took it back: it never comes in again, not even when it was announced after its deletion.
+        if deleted.contains(&response.response_id) {
+            counts.submissions_known += 1;
+            continue;
+        }
         match &known {
             None => counts.submissions_new += 1,
             Some(known)
