@@ -185,7 +185,7 @@ async fn nothing_of_the_person_is_left_in_the_database_and_nothing_brings_it_bac
     }
     assert_eq!(reason_of(&notified, &response), ["deleted_by_member"]);
     // What the person did not give stays.
-    assert_eq!(places(database, "+49 30 1234567").is_empty(), false);
+    assert!(!places(database, "+49 30 1234567").is_empty());
     assert!(leads::get(conn, &other).unwrap().display_name().len() > 1);
     assert_eq!(
         notified.stage.number(
