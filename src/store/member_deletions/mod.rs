@@ -208,6 +208,9 @@ fn leads_around(conn: &mut AnyConn, id: &SubmissionId) -> Result<BTreeSet<String
     Ok(found)
 }
 
+/// Who stands in the journal for what an erasure changed.
+const ERASED_BY: &str = "Deleted by the member";
+
 /// One entry of a journal, as far as erasing needs it.
 struct Entry {
     submission: Option<String>,
@@ -222,6 +225,12 @@ fn journals(conn: &mut AnyConn, leads: &BTreeSet<String>) -> Result<Vec<Entry>, 
     type Row = (String, Option<String>, Option<String>, String);
     let rows: Vec<Row> = lead_changes::table
         .filter(lead_changes::lead_id.eq_any(leads))
+        // What an erasure put back is no gift of its own.
+        .filter(
+            lead_changes::actor_name
+                .is_null()
+                .or(lead_changes::actor_name.ne(ERASED_BY)),
+        )
         .order((lead_changes::created_at.asc(), lead_changes::id.asc()))
         .select((
             lead_changes::id,
@@ -424,7 +433,7 @@ fn note(
         lead_changes::kind.eq("edited"),
         lead_changes::changes.eq(serde_json::to_string(changes).unwrap_or_default()),
         lead_changes::created_at.eq(now.naive_utc()),
-        lead_changes::actor_name.eq("Deleted by the member"),
+        lead_changes::actor_name.eq(ERASED_BY),
     );
     each!(conn, |c| diesel::insert_into(lead_changes::table)
         .values(row)
