@@ -22,6 +22,7 @@
 //! | [`sync`] | runs, failures, retries, time windows, pages |
 
 pub mod access;
+pub mod access_review;
 pub mod account;
 pub mod account_link;
 pub mod api_token;

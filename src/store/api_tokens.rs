@@ -36,6 +36,12 @@ pub struct ApiToken {
 }
 
 impl ApiToken {
+    /// The name under which its acts are known.
+    #[must_use]
+    pub fn actor_name(&self) -> String {
+        format!("API token “{}”", self.name)
+    }
+
     /// Whether it works at this time.
     #[must_use]
     pub fn state(&self, now: DateTime<Utc>) -> ApiTokenState {

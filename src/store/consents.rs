@@ -5,6 +5,7 @@ use diesel::prelude::*;
 
 use super::audit::{self, Actor};
 use super::columns::Cells;
+use super::paging::{Cursor, PageStart, keyset};
 use super::schema::{active_consents, consent_entries, users};
 use super::{AnyConn, StoreError};
 use crate::domain::connections::{CONSENT_VERSION, ConsentAct, ConsentReason, Setting};
@@ -22,6 +23,8 @@ pub struct ActiveConsent {
 /// One line of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsentEntry {
+    /// Identifier.
+    pub id: String,
     /// Whose consent.
     pub user_id: UserId,
     /// That person's name.
@@ -40,6 +43,17 @@ pub struct ConsentEntry {
     pub actor_name: String,
 }
 
+impl ConsentEntry {
+    /// Its place in a list.
+    #[must_use]
+    pub fn place(&self) -> Cursor {
+        Cursor {
+            at: self.created_at,
+            id: self.id.clone(),
+        }
+    }
+}
+
 type EntryRow = (
     String,
     String,
@@ -51,6 +65,23 @@ type EntryRow = (
     String,
     String,
 );
+
+/// The columns of [`EntryRow`], in its order.
+macro_rules! entry_columns {
+    () => {
+        (
+            consent_entries::id,
+            consent_entries::user_id,
+            consent_entries::created_at,
+            consent_entries::act,
+            consent_entries::reason,
+            consent_entries::text_version,
+            consent_entries::setting,
+            consent_entries::actor_name,
+            users::name,
+        )
+    };
+}
 
 fn entry(row: EntryRow) -> Result<ConsentEntry, StoreError> {
     let (id, user_id, at, act, reason, text_version, setting, actor_name, user_name) = row;
@@ -67,6 +98,7 @@ fn entry(row: EntryRow) -> Result<ConsentEntry, StoreError> {
         text_version,
         setting: cells.word("setting", &setting)?,
         actor_name,
+        id: id.clone(),
     })
 }
 
@@ -94,6 +126,51 @@ pub fn count(conn: &mut AnyConn) -> Result<i64, StoreError> {
     Ok(active_consents::table.count().get_result(conn)?)
 }
 
+/// Somebody whose consent holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldConsent {
+    /// The name.
+    pub name: String,
+    /// The address.
+    pub email: String,
+    /// The consent.
+    pub consent: ActiveConsent,
+}
+
+/// The people whose consent holds, by name, from `offset` on, at most `limit`.
+///
+/// # Errors
+/// As any query.
+pub fn holding(
+    conn: &mut AnyConn,
+    offset: i64,
+    limit: i64,
+) -> Result<Vec<HeldConsent>, StoreError> {
+    let rows: Vec<(String, String, i64, NaiveDateTime)> = active_consents::table
+        .inner_join(users::table)
+        .order((users::name.asc(), users::id.asc()))
+        .offset(offset)
+        .limit(limit)
+        .select((
+            users::name,
+            users::email,
+            active_consents::text_version,
+            active_consents::given_at,
+        ))
+        .load(conn)?;
+    Ok(rows
+        .into_iter()
+        .map(|(name, email, text_version, given_at)| HeldConsent {
+            name,
+            email,
+            consent: ActiveConsent {
+                text_version,
+                given_at: given_at.and_utc(),
+            },
+        })
+        .collect())
+}
+
 /// The latest lines about a person, newest first.
 ///
 /// # Errors
@@ -109,18 +186,35 @@ pub fn of_user(
         .filter(c::user_id.eq(user.as_str()))
         .order((c::created_at.desc(), c::id.desc()))
         .limit(limit)
-        .select((
-            c::id,
-            c::user_id,
-            c::created_at,
-            c::act,
-            c::reason,
-            c::text_version,
-            c::setting,
-            c::actor_name,
-            users::name,
-        ))
+        .select(entry_columns!())
         .load(conn)?;
+    rows.into_iter().map(entry).collect()
+}
+
+/// The lines of a time after a place, newest first, at most `limit`, whomever they are about.
+///
+/// # Errors
+/// As any query.
+pub fn part(
+    conn: &mut AnyConn,
+    (from, until): (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
+    after: Option<&Cursor>,
+    limit: i64,
+) -> Result<Vec<ConsentEntry>, StoreError> {
+    use consent_entries as c;
+    let mut query = c::table
+        .inner_join(users::table)
+        .select(entry_columns!())
+        .into_boxed();
+    if let Some(from) = from {
+        query = query.filter(c::created_at.ge(from.naive_utc()));
+    }
+    if let Some(until) = until {
+        query = query.filter(c::created_at.lt(until.naive_utc()));
+    }
+    let start = after.cloned().map_or(PageStart::Newest, PageStart::After);
+    keyset!(query, &start, c::created_at, c::id);
+    let rows: Vec<EntryRow> = query.limit(limit).load(conn)?;
     rows.into_iter().map(entry).collect()
 }
 

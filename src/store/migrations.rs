@@ -12,16 +12,18 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/common");
 
 /// What the two databases do so differently that no common statement says it. Each is run after the migrations and does
 /// nothing when its work is done.
-const SQLITE_OVERLAYS: [&str; 4] = [
+const SQLITE_OVERLAYS: [&str; 5] = [
     include_str!("../../migrations/sqlite/search.sql"),
     include_str!("../../migrations/sqlite/audit.sql"),
     include_str!("../../migrations/sqlite/consents.sql"),
+    include_str!("../../migrations/sqlite/access_reviews.sql"),
     include_str!("../../migrations/sqlite/counts.sql"),
 ];
-const POSTGRES_OVERLAYS: [&str; 4] = [
+const POSTGRES_OVERLAYS: [&str; 5] = [
     include_str!("../../migrations/postgres/search.sql"),
     include_str!("../../migrations/postgres/audit.sql"),
     include_str!("../../migrations/postgres/consents.sql"),
+    include_str!("../../migrations/postgres/access_reviews.sql"),
     include_str!("../../migrations/postgres/counts.sql"),
 ];
 

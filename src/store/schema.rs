@@ -801,6 +801,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    access_reviews (id) {
+        id -> Text,
+        created_at -> Timestamp,
+        reviewer_id -> Text,
+        reviewer_name -> Text,
+        note -> Text,
+        setting -> Text,
+        allowed_people -> BigInt,
+        consented_people -> BigInt,
+    }
+}
+
+diesel::table! {
     active_consents (user_id) {
         user_id -> Text,
         text_version -> BigInt,
@@ -1034,6 +1047,7 @@ diesel::joinable!(linkedin_tokens -> linkedin_user_profiles (profile_id));
 diesel::joinable!(pending_authorizations -> linkedin_user_profiles (profile_id));
 diesel::joinable!(pending_authorizations -> users (user_id));
 diesel::joinable!(consent_entries -> users (user_id));
+diesel::joinable!(access_reviews -> users (reviewer_id));
 diesel::joinable!(active_consents -> users (user_id));
 diesel::joinable!(token_revocations -> linkedin_user_profiles (profile_id));
 diesel::joinable!(oauth_states -> users (user_id));
@@ -1158,6 +1172,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     account_pauses,
     connection_settings,
     consent_entries,
+    access_reviews,
     active_consents,
     token_revocations,
     synchronization_resets,

@@ -11,12 +11,11 @@ use serde::Deserialize;
 use super::keyset::{FilterDay, KeysetPager, start};
 use super::page::Chip;
 use super::{Answer, Portal, Query, Shell, history};
-use crate::domain::ids::UserId;
+use crate::domain::ids::{ApiTokenId, UserId};
 use crate::domain::time_zone::TimeZone;
-use crate::store::StoreError;
 use crate::store::audit::{self, ActorKind, AuditEntry, AuditFilter};
 use crate::store::paging::Cursor;
-use crate::store::users;
+use crate::store::{AnyConn, StoreError, api_tokens, users};
 
 pub use export::export;
 pub use verification::show as verification;
@@ -33,6 +32,8 @@ struct AuditLogIndex {
     chips: Vec<Chip>,
     /// Identifier and name.
     users: Vec<(String, String)>,
+    /// Identifier and name.
+    tokens: Vec<(String, String)>,
     actions: Vec<(String, String)>,
     kinds: Vec<(String, String)>,
 }
@@ -48,6 +49,7 @@ impl AuditLogIndex {
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct AuditLogQuery {
     user: Option<UserId>,
+    token: Option<ApiTokenId>,
     actor_kind: Option<ActorKind>,
     action: Option<String>,
     object_kind: Option<String>,
@@ -72,6 +74,14 @@ impl AuditLogQuery {
                 "user",
                 "Done by",
                 self.user
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
+            ),
+            (
+                "token",
+                "API token",
+                self.token
                     .as_ref()
                     .map(ToString::to_string)
                     .unwrap_or_default(),
@@ -120,7 +130,22 @@ impl AuditLogQuery {
         }
     }
 
-    /// The filter; its days are those of a person in this zone.
+    /// The filter, with the name under which the token's acts are known; tokens of one name are one to the log.
+    fn resolve(&self, conn: &mut AnyConn, filter: &AuditFilter) -> Result<AuditFilter, StoreError> {
+        let mut filter = filter.clone();
+        if let Some(id) = &self.token {
+            let name = match api_tokens::get(conn, id) {
+                Ok(token) => token.actor_name(),
+                // Nothing was ever done under no name.
+                Err(StoreError::NotFound(_)) => String::new(),
+                Err(error) => return Err(error),
+            };
+            filter.actor_name = Some(name);
+        }
+        Ok(filter)
+    }
+
+    /// The filter but for the token; its days are those of a person in this zone.
     fn filter(&self, zone: TimeZone) -> AuditFilter {
         let set = |value: &Option<String>| {
             let text = value.as_deref().unwrap_or_default().trim();
@@ -128,6 +153,7 @@ impl AuditLogQuery {
         };
         AuditFilter {
             user_id: self.user.clone(),
+            actor_name: None,
             actor_kind: self.actor_kind,
             action: set(&self.action),
             object_kind: set(&self.object_kind),
@@ -159,14 +185,16 @@ pub async fn index(
         .map(|(name, value)| (*name, value.as_str()))
         .collect();
     let mut pager = KeysetPager::new(INDEX, &kept, &place);
-    let filter = query.filter(shell.time_zone());
-    let (found, count, users, actions, kinds) = portal
+    let (filter, asked) = (query.filter(shell.time_zone()), query.clone());
+    let (found, count, users, tokens, actions, kinds) = portal
         .store
         .read(move |conn| {
+            let filter = asked.resolve(conn, &filter)?;
             Ok::<_, StoreError>((
                 audit::page(conn, &filter, &place)?,
                 audit::count(conn, &filter)?,
                 users::list(conn)?,
+                api_tokens::list(conn)?,
                 audit::actions(conn)?,
                 audit::object_kinds(conn)?,
             ))
@@ -177,10 +205,18 @@ pub async fn index(
         .into_iter()
         .map(|user| (user.id.to_string(), user.name))
         .collect();
+    let tokens: Vec<(String, String)> = tokens
+        .into_iter()
+        .map(|token| {
+            let label = format!("{} ({}…)", token.name, token.prefix);
+            (token.id.to_string(), label)
+        })
+        .collect();
     let page = AuditLogIndex {
         entries: pager.take(found),
         pager,
-        chips: chips(&query, &users),
+        chips: chips(&query, &users, &tokens),
+        tokens,
         users,
         actions: choices(&actions),
         kinds: kinds
@@ -223,16 +259,24 @@ fn choices(actions: &[String]) -> Vec<(String, String)> {
 }
 
 /// What is filtered, in words.
-fn chips(query: &AuditLogQuery, users: &[(String, String)]) -> Vec<Chip> {
+fn chips(
+    query: &AuditLogQuery,
+    users: &[(String, String)],
+    tokens: &[(String, String)],
+) -> Vec<Chip> {
+    let named = |known: &[(String, String)], value: &str| {
+        known
+            .iter()
+            .find(|(id, _)| id == value)
+            .map_or_else(|| "not known".to_owned(), |(_, name)| name.clone())
+    };
     query
         .parts()
         .into_iter()
         .map(|(name, label, value)| {
             let shown = match name {
-                "user" => users
-                    .iter()
-                    .find(|(id, _)| *id == value)
-                    .map_or_else(|| "not known".to_owned(), |(_, name)| name.clone()),
+                "user" => named(users, &value),
+                "token" => named(tokens, &value),
                 "actor_kind" => query.actor_kind.map_or("", ActorKind::label).to_owned(),
                 "action" => value.replace(['_', '.'], " ").trim().to_owned(),
                 "object_kind" => history::words(&value),

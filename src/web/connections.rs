@@ -1,5 +1,8 @@
 //! Settings › LinkedIn account connections: what the organisation allows, and what a change would do before it is saved.
 
+mod evidence;
+mod evidence_csv;
+
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use askama::Template;
@@ -7,12 +10,17 @@ use serde::Deserialize;
 
 use super::history::{self, History};
 use super::{Answer, FieldErrors, Flash, Form, Portal, Query, Shell, WebError};
+use crate::domain::access_review::Standing;
 use crate::domain::connections::{Refusal, Setting};
 use crate::domain::ids::GroupId;
+use crate::store::access_reviews::{self, AccessReview};
 use crate::store::audit::Actor;
 use crate::store::connections::{self, ConnectionSettings, Consequences, OBJECT};
 use crate::store::groups::{self, Group};
 use crate::store::{StoreError, consents};
+
+pub use evidence::{review, show as show_evidence};
+pub use evidence_csv::export as export_evidence;
 
 /// Where the page is.
 const PATH: &str = "/settings/linkedin-account-connections";
@@ -37,6 +45,9 @@ struct ConnectionsShow {
     /// The one to preselect.
     group_id: String,
     errors: FieldErrors,
+    /// The latest access review.
+    latest: Option<AccessReview>,
+    standing: Standing,
     history: History,
 }
 
@@ -50,13 +61,14 @@ pub async fn show(portal: Data<Portal>, shell: Shell) -> Answer {
 }
 
 async fn show_page(portal: &Portal, shell: Shell) -> Result<ConnectionsShow, WebError> {
-    let (settings, consented, groups, history) = portal
+    let (settings, consented, groups, latest, history) = portal
         .store
         .read(|conn| {
             Ok::<_, StoreError>((
                 connections::get(conn)?,
                 consents::count(conn)?,
                 groups::list(conn)?,
+                access_reviews::latest(conn)?,
                 history::read(conn, OBJECT.0, OBJECT.1)?,
             ))
         })
@@ -65,7 +77,10 @@ async fn show_page(portal: &Portal, shell: Shell) -> Result<ConnectionsShow, Web
         let found = groups.iter().find(|listed| listed.group.id == id)?;
         Some((id, found.group.name.clone()))
     });
+    let reviewed_at = latest.as_ref().map(|review| review.created_at);
     Ok(ConnectionsShow {
+        standing: Standing::of(reviewed_at, portal.clock.now()),
+        latest,
         overruled: portal.connector.deployment().check().err(),
         shell,
         consented,

@@ -240,6 +240,9 @@ fn entries() -> Vec<Entry> {
         get ("/settings/linkedin-account-connections", Needs(P::ManageConnections), connections::show),
         post("/settings/linkedin-account-connections", Needs(P::ManageConnections), connections::update).fresh(),
         get ("/settings/linkedin-account-connections/consequences", Needs(P::ManageConnections), connections::consequences).fresh(),
+        get ("/settings/linkedin-account-connections/evidence", Needs(P::ManageConnections), connections::show_evidence),
+        get ("/settings/linkedin-account-connections/evidence.csv", Needs(P::ManageConnections), connections::export_evidence),
+        post("/settings/linkedin-account-connections/access-reviews", Needs(P::ManageConnections), connections::review),
 
         get ("/settings/configuration",             Needs(P::ManageIntegration), configuration_file::show),
         get ("/settings/configuration/export",      Needs(P::ManageIntegration), configuration_file::export),

@@ -1,12 +1,13 @@
 //! The audit log: filters in the address, pages, the export, and the check of its chain.
 
 use chrono::TimeDelta;
-use leadgen::domain::access::Role;
+use leadgen::domain::access::{Role, TokenRole};
 use leadgen::domain::ids::UserId;
 use leadgen::store::StoreError;
 use leadgen::store::audit::{self, Actor, ActorKind};
 use serde_json::json;
 
+use crate::api_program::Program;
 use crate::start::TestPortal;
 use crate::support::{Browserlike, a_moment, a_user};
 
@@ -305,4 +306,53 @@ async fn the_chain_is_verified_from_the_page_and_a_broken_entry_is_named() {
         .expect_text("not as it was written")
         .expect_text("Entry 3")
         .expect_text("The entries 1 to 2 before it are intact");
+}
+
+#[tokio::test]
+async fn what_a_program_did_is_found_by_its_token_on_the_page_and_in_the_export() {
+    let (portal, browser, _) = portal().await;
+    let program = Program::new(&portal, TokenRole::S2sInbound);
+    let other = Program::new(&portal, TokenRole::ReadOnly);
+    let called = |name: &str| Actor {
+        name: format!("API token “{name}”"),
+        ..Actor::s2s_inbound()
+    };
+    note(
+        &portal,
+        -1,
+        called("S2S Inbound program"),
+        "lead.edited",
+        "by the program",
+    )
+    .await;
+    note(
+        &portal,
+        -1,
+        Actor::s2s_inbound(),
+        "lead.edited",
+        "by the sync",
+    )
+    .await;
+    let page = browser
+        .get(&format!("/settings/api-tokens/{}", program.id))
+        .await
+        .expect(200);
+    let log = page.link("What it did, in the audit log");
+    let page = browser
+        .get(&log)
+        .await
+        .expect(200)
+        .expect_text("S2S Inbound program (lgc_")
+        .expect_text("by the program")
+        .expect_no_text("by the sync");
+    let file = browser.get(&page.link("Export as CSV")).await.expect(200);
+    assert!(file.body.contains("by the program"), "{}", file.body);
+    assert!(!file.body.contains("by the sync"), "{}", file.body);
+    for nothing in [other.id.to_string(), uuid::Uuid::now_v7().to_string()] {
+        browser
+            .get(&format!("{LOG}?token={nothing}"))
+            .await
+            .expect(200)
+            .expect_text("Nothing in the log matches the filter.");
+    }
 }

@@ -29,6 +29,7 @@ mod custom_fields;
 mod dashboard;
 mod dry_run;
 mod events;
+mod evidence;
 mod field_mappings;
 mod groups;
 mod history;

@@ -17,6 +17,8 @@ use crate::store::{AnyConn, StoreError};
 pub struct AuditFilter {
     /// The person who acted.
     pub user_id: Option<UserId>,
+    /// The name under which was acted.
+    pub actor_name: Option<String>,
     /// The kind of who acted.
     pub actor_kind: Option<ActorKind>,
     /// The action; one that ends with a dot stands for all that begin with it: `user.` finds `user.added`.
@@ -37,6 +39,9 @@ macro_rules! filtered {
     ($query:ident, $filter:expr) => {
         if let Some(user) = &$filter.user_id {
             $query = $query.filter(audit_entries::user_id.eq(user.as_str()));
+        }
+        if let Some(name) = &$filter.actor_name {
+            $query = $query.filter(audit_entries::actor_name.eq(name.clone()));
         }
         if let Some(kind) = $filter.actor_kind {
             $query = $query.filter(audit_entries::actor_kind.eq(kind.as_str()));

@@ -1,5 +1,6 @@
 //! LinkedIn account connections: the organisation's setting, who may use LinkedIn now, and what a change of it does to whom.
 
+pub mod evidence;
 mod readers;
 mod withdrawal;
 

@@ -30,12 +30,6 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The name under which its acts are known.
-    #[must_use]
-    pub fn name(&self) -> String {
-        format!("API token “{}”", self.token.name)
-    }
-
     /// The program as the audit log keeps it. Only S2S Inbound changes anything, and that is a kind of actor already: the
     /// name tells a token from the synchronization.
     #[must_use]
@@ -45,7 +39,7 @@ impl Caller {
             TokenRole::ReadOnly => Vec::new(),
         };
         Actor {
-            name: self.name(),
+            name: self.token.actor_name(),
             roles,
             request_id: Some(self.request_id.clone()),
             address: self.address.clone(),
@@ -56,7 +50,7 @@ impl Caller {
     /// The program as a lead's journal keeps it.
     #[must_use]
     pub fn editor(&self) -> Editor {
-        Editor::Token(self.name())
+        Editor::Token(self.token.actor_name())
     }
 }
 

@@ -110,10 +110,13 @@ pub async fn export(
         headings,
         None::<Cursor>,
         move |after| {
-            let (store, filter) = (store.clone(), filter.clone());
+            let (store, filter, query) = (store.clone(), filter.clone(), query.clone());
             async move {
                 let entries = store
-                    .read(move |conn| audit::part(conn, &filter, after.as_ref(), PART))
+                    .read(move |conn| {
+                        let filter = query.resolve(conn, &filter)?;
+                        audit::part(conn, &filter, after.as_ref(), PART)
+                    })
                     .await?;
                 let is_full = i64::try_from(entries.len()).unwrap_or(PART) == PART;
                 let next = entries.last().filter(|_| is_full).map(AuditEntry::place);

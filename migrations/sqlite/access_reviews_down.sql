@@ -1,0 +1,2 @@
+DROP TRIGGER access_reviews_undeleted;
+DROP TRIGGER access_reviews_unchanged;
