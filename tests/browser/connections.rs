@@ -38,7 +38,7 @@ async fn upload(browser: &Chromium, name: &str, text: &str, button: &str) {
     browser.expect("The result of each row").await;
     browser.screenshot("group-rows").await;
     browser.click(button).await;
-    browser.expect("Applied").await;
+    browser.expect("user was added").await;
     std::fs::remove_file(&file).unwrap();
 }
 
