@@ -23,6 +23,7 @@ use crate::settings::Settings;
 use crate::store::{AnyConn, Store, StoreError, audit, connections};
 use crate::sync::call_counts::CallCounts;
 use crate::sync::connect::Connector;
+use crate::sync::delivery::WebhookClient;
 use crate::sync::organizations::Organizations;
 use crate::sync::scheduler::Scheduler;
 use crate::sync::{SyncContext, SyncOptions};
@@ -56,6 +57,9 @@ pub enum StartError {
     /// The identity provider's client cannot be built.
     #[error("LEADGEN_OIDC_…: {0}")]
     Oidc(#[from] OidcError),
+    /// The client for destinations cannot be built.
+    #[error("LEADGEN_DESTINATION_CA_FILE: {0}")]
+    Destinations(String),
     /// Migrations are pending and `--no-migrate` was given.
     #[error(
         "the database lacks migrations of this version: run `leadgen migrate`, or start without --no-migrate"
@@ -206,6 +210,11 @@ impl App {
             owner: format!("{}-{}", std::process::id(), Uuid::new_v4().simple()).into(),
             stopping: Arc::new(AtomicBool::new(false)),
             calls: CallCounts::default(),
+            webhooks: WebhookClient::new(
+                settings.destinations.reach,
+                &settings.destinations.authorities,
+            )
+            .map_err(|error| StartError::Destinations(error.to_string()))?,
         };
         let connector = Arc::new(Connector::new(
             ctx.clone(),

@@ -121,6 +121,12 @@ ids! {
     AdditionId,
     /// A token of the API.
     ApiTokenId,
+    /// A webhook: an address that is told about leads.
+    WebhookId,
+    /// The queue of one destination.
+    LaneId,
+    /// One thing that one destination is told.
+    DeliveryId,
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! | [`profile`], [`account`], [`form`], [`submission`] | the records that come from LinkedIn, and their states |
 //! | [`field_mapping`] | from answers to values of lead fields |
 //! | [`normalise`], [`strategy`], [`matching`] | which lead a submission belongs to, and what to do with it |
+//! | [`delivery`] | what destinations are told, and when it is tried again |
 //! | [`dry_run`] | the same for a draft of a strategy, in memory |
 //! | [`connections`] | whether the organisation and the person let LinkedIn be read |
 //! | [`configuration`] | the whole configuration as one file |
@@ -29,6 +30,7 @@ pub mod api_token;
 pub mod assignment;
 pub mod configuration;
 pub mod connections;
+pub mod delivery;
 pub mod dry_run;
 pub mod email_address;
 pub mod field_mapping;

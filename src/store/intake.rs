@@ -11,7 +11,7 @@ use diesel::upsert::excluded;
 use super::columns::Cells;
 use super::moment::Moment;
 use super::schema::{form_submissions, lead_changes, submission_contents};
-use super::{AnyConn, StoreError};
+use super::{AnyConn, StoreError, deliveries};
 use crate::domain::account::LeadType;
 use crate::domain::ids::{
     AccountId, CampaignId, FormId, FormVersionId, LeadId, SubmissionId, UserId,
@@ -322,6 +322,7 @@ pub fn save(conn: &mut AnyConn, decided: &[DecidedSubmission]) -> Result<(), Sto
                 k::raw.eq(excluded(k::raw)),
                 k::decision.eq(excluded(k::decision))
             )));
+        deliveries::enqueue_failed_submissions(conn, chunk)?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use diesel::upsert::excluded;
 use super::columns::Cells;
 use super::moment::Moment;
 use super::schema::{lead_origins, leads};
-use super::{AnyConn, StoreError};
+use super::{AnyConn, StoreError, deliveries};
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{FieldKey, Lead, LeadField, LeadValues};
 use crate::domain::search::words_of_lead;
@@ -237,12 +237,13 @@ pub fn load(conn: &mut AnyConn, ids: &[LeadId]) -> Result<Vec<Lead>, StoreError>
     Ok(found)
 }
 
-/// Inserts leads that are new and replaces those that are there, whole.
+/// Inserts leads that are new and replaces those that are there, whole, and queues them for the destinations.
 ///
 /// # Errors
 /// As any query.
 pub fn save(conn: &mut AnyConn, changed: &[&Lead]) -> Result<(), StoreError> {
     for chunk in changed.chunks(CHUNK) {
+        let before = deliveries::before(conn, chunk)?;
         let rows: Vec<LeadRow> = chunk.iter().map(|lead| LeadRow::new(lead)).collect();
         let origins = chunk
             .iter()
@@ -282,6 +283,7 @@ pub fn save(conn: &mut AnyConn, changed: &[&Lead]) -> Result<(), StoreError> {
             lead_origins::name_key.eq(excluded(lead_origins::name_key)),
             lead_origins::search_words.eq(excluded(lead_origins::search_words)),
         )));
+        deliveries::enqueue_leads(conn, &before, chunk)?;
     }
     Ok(())
 }

@@ -23,6 +23,7 @@ mod counts;
 pub mod custom_fields;
 pub mod database;
 pub mod dataverse_organizations;
+pub mod deliveries;
 pub mod directory;
 pub mod due;
 mod error;
@@ -89,6 +90,7 @@ pub mod tokens;
 pub mod user_identities;
 pub mod users;
 pub mod waiting;
+pub mod webhooks;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

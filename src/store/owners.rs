@@ -1,6 +1,6 @@
-//! Who can own a lead: read once for a batch of new ones.
+//! Who can own a lead, read once for a batch of new ones; and what owners are called.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 
@@ -50,4 +50,19 @@ pub fn load(conn: &mut AnyConn, account: &AccountId) -> Result<Owners, StoreErro
         account_default: account_default.as_ref().map(user).transpose()?,
         oldest_administrator: oldest.as_ref().map(user).transpose()?,
     })
+}
+
+/// The names of people, by identifier.
+///
+/// # Errors
+/// As any query.
+pub fn names(conn: &mut AnyConn, ids: &[UserId]) -> Result<HashMap<UserId, String>, StoreError> {
+    let wanted: HashSet<&str> = ids.iter().map(UserId::as_str).collect();
+    let rows: Vec<(String, String)> = users::table
+        .filter(users::id.eq_any(wanted))
+        .select((users::id, users::name))
+        .load(conn)?;
+    rows.into_iter()
+        .map(|(user, name)| Ok((id("users", &user)?, name)))
+        .collect()
 }

@@ -77,6 +77,74 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    webhooks (id) {
+        id -> Text,
+        name -> Text,
+        url -> Text,
+        events -> Text,
+        secret -> Binary,
+        previous_secret -> Nullable<Binary>,
+        previous_secret_until -> Nullable<Timestamp>,
+        disabled_at -> Nullable<Timestamp>,
+        disabled_reason -> Nullable<Text>,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        lock_version -> BigInt,
+    }
+}
+
+diesel::table! {
+    delivery_lanes (id) {
+        id -> Text,
+        organization_id -> Nullable<Text>,
+        webhook_id -> Nullable<Text>,
+        is_enabled -> Bool,
+        paused_at -> Nullable<Timestamp>,
+        paused_by_name -> Nullable<Text>,
+        not_before -> Timestamp,
+        trouble -> Nullable<Text>,
+        trouble_detail -> Nullable<Text>,
+        trouble_since -> Nullable<Timestamp>,
+        trouble_count -> BigInt,
+        lease_owner -> Nullable<Text>,
+        lease_expires_at -> Nullable<Timestamp>,
+        lease_term -> BigInt,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    deliveries (id) {
+        id -> Text,
+        lane_id -> Text,
+        event -> Text,
+        lead_id -> Nullable<Text>,
+        submission_id -> Nullable<Text>,
+        state -> Text,
+        attempts -> BigInt,
+        retried_from -> BigInt,
+        next_attempt_at -> Timestamp,
+        reason -> Nullable<Text>,
+        detail -> Nullable<Text>,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    delivery_attempts (delivery_id, attempt) {
+        delivery_id -> Text,
+        attempt -> BigInt,
+        started_at -> Timestamp,
+        duration_ms -> BigInt,
+        status -> Nullable<BigInt>,
+        reason -> Nullable<Text>,
+        code -> Nullable<Text>,
+        message -> Nullable<Text>,
+    }
+}
+
 diesel::joinable!(group_members -> groups (group_id));
 diesel::joinable!(group_members -> users (user_id));
 diesel::joinable!(group_additions -> groups (group_id));
@@ -1089,6 +1157,12 @@ diesel::joinable!(notification_subscriptions -> linkedin_accounts (account_id));
 diesel::joinable!(account_streams -> linkedin_accounts (account_id));
 diesel::joinable!(sync_runs -> linkedin_user_profiles (profile_id));
 diesel::joinable!(sync_runs -> linkedin_accounts (account_id));
+diesel::joinable!(delivery_lanes -> organizations (organization_id));
+diesel::joinable!(delivery_lanes -> webhooks (webhook_id));
+diesel::joinable!(deliveries -> delivery_lanes (lane_id));
+diesel::joinable!(deliveries -> leads (lead_id));
+diesel::joinable!(deliveries -> form_submissions (submission_id));
+diesel::joinable!(delivery_attempts -> deliveries (delivery_id));
 diesel::joinable!(account_pauses -> linkedin_accounts (account_id));
 
 diesel::table! {
@@ -1190,4 +1264,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     recovery_codes,
     second_factor_roles,
     mails,
+    webhooks,
+    delivery_lanes,
+    deliveries,
+    delivery_attempts,
 );

@@ -45,6 +45,16 @@ const fn revoked(column: &'static str) -> SealedColumn {
     }
 }
 
+const fn of_webhook(column: &'static str) -> SealedColumn {
+    SealedColumn {
+        table: "webhooks",
+        column,
+        id: "id",
+        bound_table: None,
+        bound_row: "id",
+    }
+}
+
 /// Every sealed column. Whoever adds one to the schema adds it here.
 pub const COLUMNS: &[SealedColumn] = &[
     of_profile("linkedin_tokens", "access_token"),
@@ -53,6 +63,8 @@ pub const COLUMNS: &[SealedColumn] = &[
     of_profile("pending_authorizations", "refresh_token"),
     revoked("access_token"),
     revoked("refresh_token"),
+    of_webhook("secret"),
+    of_webhook("previous_secret"),
     SealedColumn {
         table: "dataverse_organizations",
         column: "credential",

@@ -7,6 +7,9 @@
 //! connect flow that the pages use; [`app_check`] asks whether LinkedIn knows the portal; [`call_counts`] counts; [`reset`] starts
 //! everything over; [`revocations`] tells LinkedIn about tokens that nobody uses any more; [`notifications`] takes what LinkedIn tells by itself, [`subscriptions`] asks for it, [`member_deletions`] carries out what members deleted; [`preview`] tells what a change of the rules would do; [`lead_imports`] works on imports of leads; [`acts`]
 //! carries out what people and programs decide about submissions; [`hand_in`] takes responses that programs bring; [`organizations`] speaks to Dynamics 365.
+//! everything over; [`revocations`] tells LinkedIn about tokens that nobody uses any more; [`notifications`] takes what LinkedIn tells by itself, [`subscriptions`] asks for it; [`preview`] tells what a change of the rules would do; [`lead_imports`] works on imports of leads; [`acts`]
+//! carries out what people and programs decide about submissions; [`hand_in`] takes responses that programs bring; [`organizations`] speaks to
+//! Dynamics 365; [`delivery`] tells destinations about leads.
 
 pub mod acts;
 pub mod app_check;
@@ -14,6 +17,7 @@ pub mod authorized;
 pub mod call_counts;
 pub mod connect;
 pub mod decision;
+pub mod delivery;
 pub mod discover;
 mod error;
 pub mod hand_in;
@@ -120,6 +124,8 @@ pub struct SyncContext {
     pub stopping: Arc<AtomicBool>,
     /// Requests to LinkedIn that are counted and not stored yet.
     pub calls: call_counts::CallCounts,
+    /// The way out to webhooks.
+    pub webhooks: delivery::WebhookClient,
 }
 
 /// A random number from 0 to 1, so that replicas do not all come back at the same moment.

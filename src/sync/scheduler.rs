@@ -234,6 +234,7 @@ impl Scheduler {
             match self.run_due_once(filter).await? {
                 Step::Idle => {
                     super::subscriptions::run_due(&self.ctx).await?;
+                    super::delivery::run_due(&self.ctx).await?;
                     return Ok(steps);
                 }
                 step => steps.push(step),
@@ -256,6 +257,7 @@ impl Scheduler {
         beside.spawn(super::member_deletions::keep_deleting(self.ctx.clone()));
         beside.spawn(super::subscriptions::keep_subscribed(self.ctx.clone()));
         beside.spawn(super::mails::keep_sending(self.ctx.clone()));
+        beside.spawn(super::delivery::keep_delivering(self.ctx.clone()));
         let mut is_database_away = false;
         loop {
             while !*stop.borrow() && running.len() < self.ctx.options.concurrency {

@@ -92,6 +92,7 @@ pub fn record_path(kind: &str, id: &str) -> Option<String> {
         "matching_strategy" => "/settings/matching-strategies",
         "sync_run" => "/sync-status/runs",
         "user" => "/settings/users",
+        "webhook" => "/settings/webhooks",
         _ => return None,
     };
     if id.is_empty() {

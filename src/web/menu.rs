@@ -33,6 +33,7 @@ const MENU: &[(&str, &[Line])] = &[
     ("Sales", &[
         ("Dashboard",                "/dashboard",                         "dashboard",     P::ViewLeads),
         ("Leads",                    "/leads",                             "leads",         P::ViewLeads),
+        ("Deliveries",               "/deliveries",                        "delivery",      P::ViewSyncStatus),
     ]),
     ("LinkedIn Lead Gen Forms", &[
         ("LinkedIn User Profile",    "/linkedin-user-profiles",            "profile",       P::ViewProfiles),
@@ -55,6 +56,7 @@ const MENU: &[(&str, &[Line])] = &[
         ("Users and roles",          "/settings/users",                    "users",         P::ManageUsers),
         ("Sign-in",                  "/settings/sign-in",                  "token",         P::ManageUsers),
         ("Groups",                   "/settings/groups",                   "users",         P::ManageUsers),
+        ("Webhooks",                 "/settings/webhooks",                 "delivery",      P::ManageIntegration),
         ("API tokens",               "/settings/api-tokens",               "token",         P::ManageTokens),
         ("Audit log",                "/settings/audit-log",                "audit",         P::ViewAuditLog),
         ("System",                   "/settings/system",                   "system",        P::ManageIntegration),

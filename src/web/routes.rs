@@ -8,11 +8,11 @@ use actix_web::{HttpResponse, web};
 use super::access::{self, Access, Entry, RouteInfo, get, post};
 use super::{
     WebError, account, account_links, accounts, api_tokens, assignment_rules, audit_log, campaigns,
-    configuration_file, confirm, connect, connections, consent, custom_fields, dashboard, events,
-    field_mappings, forgotten, forms, groups, home, integration_configuration, invitations,
-    lead_exports, lead_imports, leads, matching_strategies, microsoft_connector, oidc,
-    organizations, outbox, pauses, profiles, second_factor, second_factor_roles, second_step,
-    setup, sign_in, submissions, sync_status, system, users, webhooks,
+    configuration_file, confirm, connect, connections, consent, custom_fields, dashboard,
+    deliveries, events, field_mappings, forgotten, forms, groups, home, integration_configuration,
+    invitations, lead_exports, lead_imports, leads, matching_strategies, microsoft_connector, oidc,
+    organizations, outbox, outgoing_webhooks, pauses, profiles, second_factor, second_factor_roles,
+    second_step, setup, sign_in, submissions, sync_status, system, users, webhooks,
 };
 use crate::domain::access::Permission as P;
 
@@ -140,6 +140,24 @@ fn entries() -> Vec<Entry> {
         get ("/sync-status/runs/{id}",              Needs(P::ViewSyncStatus), sync_status::runs::show),
         get ("/sync-status/resets",                 Needs(P::ResetSynchronization), sync_status::resets::new).fresh(),
         post("/sync-status/resets",                 Needs(P::ResetSynchronization), sync_status::resets::create).fresh(),
+
+        get ("/deliveries",                         Needs(P::ViewSyncStatus), deliveries::index),
+        post("/deliveries/retries",                 Needs(P::ManageIntegration), deliveries::retry_all),
+        get ("/deliveries/{id}",                    Needs(P::ViewSyncStatus), deliveries::show),
+        post("/deliveries/{id}/retries",            Needs(P::ManageIntegration), deliveries::retry),
+        post("/deliveries/destinations/{id}/pauses", Needs(P::ManageIntegration), deliveries::pause),
+        post("/deliveries/destinations/{id}/pauses/end", Needs(P::ManageIntegration), deliveries::resume),
+
+        get ("/settings/webhooks",                  Needs(P::ManageIntegration), outgoing_webhooks::index),
+        get ("/settings/webhooks/new",              Needs(P::ManageIntegration), outgoing_webhooks::new).fresh(),
+        post("/settings/webhooks",                  Needs(P::ManageIntegration), outgoing_webhooks::create).fresh(),
+        get ("/settings/webhooks/{id}",             Needs(P::ManageIntegration), outgoing_webhooks::show),
+        post("/settings/webhooks/{id}",             Needs(P::ManageIntegration), outgoing_webhooks::update).fresh(),
+        post("/settings/webhooks/{id}/secrets",     Needs(P::ManageIntegration), outgoing_webhooks::rotate).fresh(),
+        post("/settings/webhooks/{id}/tests",       Needs(P::ManageIntegration), outgoing_webhooks::test),
+        post("/settings/webhooks/{id}/switch",      Needs(P::ManageIntegration), outgoing_webhooks::switch),
+        get ("/settings/webhooks/{id}/deletion",    Needs(P::ManageIntegration), outgoing_webhooks::deletion),
+        post("/settings/webhooks/{id}/deletion",    Needs(P::ManageIntegration), outgoing_webhooks::destroy),
 
         get ("/settings/setup",                     Needs(P::ManageIntegration), setup::show),
         post("/settings/setup/credential-checks",   Needs(P::ManageIntegration), setup::check),

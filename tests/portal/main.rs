@@ -27,6 +27,7 @@ mod confirmation;
 mod connections;
 mod custom_fields;
 mod dashboard;
+mod deliveries;
 mod dry_run;
 mod events;
 mod evidence;

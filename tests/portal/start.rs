@@ -30,6 +30,7 @@ pub struct TestPortal {
     hash: String,
     pub portal: leadgen::web::Portal,
     /// What the scheduler works with.
+    /// What the sync and the deliveries work with.
     pub sync: leadgen::sync::SyncContext,
     handle: actix_web::dev::ServerHandle,
 }
@@ -100,6 +101,7 @@ impl TestPortal {
             hash: hash.expose_secret().to_owned(),
             portal,
             sync,
+            sync: app.scheduler().context().clone(),
             handle,
         }
     }

@@ -1,0 +1,281 @@
+//! The outbox: what destinations are to be told, queued in the transaction that changed the record.
+//!
+//! A row says that a destination is to be told about a record, not what; that is read when it is told. So changes that come
+//! while one waits are one delivery, of the latest values. [`lanes`] are the queues as a whole, [`work`] is what the worker
+//! of a lane does, [`list`] is what people see and do.
+
+pub mod lanes;
+pub mod list;
+pub mod work;
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+
+use super::moment::Moment;
+use super::schema::{
+    deliveries, delivery_lanes, leads, linkedin_user_profiles, profile_accounts, webhooks,
+};
+use super::{AnyConn, StoreError, audit, database_now};
+use crate::domain::delivery::{DeliveryEvent, DeliveryState};
+use crate::domain::ids::LeadId;
+use crate::domain::lead::{Lead, LeadStatus};
+use crate::domain::submission::MatchingStatus;
+use crate::insert_rows;
+use crate::store::intake::DecidedSubmission;
+
+#[derive(Insertable)]
+#[diesel(table_name = deliveries, treat_none_as_default_value = false)]
+struct NewRow {
+    id: String,
+    lane_id: String,
+    event: &'static str,
+    lead_id: Option<String>,
+    submission_id: Option<String>,
+    state: &'static str,
+    attempts: i64,
+    retried_from: i64,
+    next_attempt_at: Moment,
+    reason: Option<String>,
+    detail: Option<String>,
+    created_at: Moment,
+    updated_at: Moment,
+}
+
+impl NewRow {
+    fn new(lane: &str, event: DeliveryEvent, now: DateTime<Utc>) -> Self {
+        let at = || Moment(now.naive_utc());
+        Self {
+            id: audit::new_id(now),
+            lane_id: lane.to_owned(),
+            event: event.as_str(),
+            lead_id: None,
+            submission_id: None,
+            state: DeliveryState::Pending.as_str(),
+            attempts: 0,
+            retried_from: 0,
+            next_attempt_at: at(),
+            reason: None,
+            detail: None,
+            created_at: at(),
+            updated_at: at(),
+        }
+    }
+}
+
+fn insert(conn: &mut AnyConn, rows: &[NewRow]) -> Result<(), StoreError> {
+    // One that waits already stands for this change, too.
+    insert_rows!(conn, rows, |block| diesel::insert_into(deliveries::table)
+        .values(block)
+        .on_conflict_do_nothing());
+    Ok(())
+}
+
+/// The queues that work, and what each one wants.
+#[derive(Debug, Default)]
+struct Lanes {
+    /// Lane and events of each webhook.
+    webhooks: Vec<(String, Vec<DeliveryEvent>)>,
+    /// Lane of each organization, by organization.
+    organizations: HashMap<String, String>,
+}
+
+fn open_lanes(conn: &mut AnyConn) -> Result<Lanes, StoreError> {
+    let rows: Vec<(String, Option<String>, Option<String>)> = delivery_lanes::table
+        .left_join(webhooks::table)
+        .filter(delivery_lanes::is_enabled.eq(true))
+        .select((
+            delivery_lanes::id,
+            delivery_lanes::organization_id,
+            webhooks::events.nullable(),
+        ))
+        .load(conn)?;
+    let mut lanes = Lanes::default();
+    for (id, organization, events) in rows {
+        if let Some(organization) = organization {
+            lanes.organizations.insert(organization, id);
+        } else if let Some(events) = events {
+            let events = super::webhooks::events_of(&id, &events)?;
+            lanes.webhooks.push((id, events));
+        }
+    }
+    Ok(lanes)
+}
+
+/// What leads were before they are saved; it is only looked at while a destination waits for leads.
+#[derive(Debug, Default)]
+pub(super) struct Before {
+    lanes: Lanes,
+    statuses: HashMap<String, String>,
+}
+
+impl Before {
+    fn is_nobody_waiting(&self) -> bool {
+        self.lanes.webhooks.is_empty() && self.lanes.organizations.is_empty()
+    }
+}
+
+/// Looks at the leads that are about to be saved.
+pub(super) fn before(conn: &mut AnyConn, changed: &[&Lead]) -> Result<Before, StoreError> {
+    let lanes = open_lanes(conn)?;
+    if lanes.webhooks.is_empty() {
+        return Ok(Before {
+            lanes,
+            ..Before::default()
+        });
+    }
+    let statuses: Vec<(String, String)> = leads::table
+        .filter(leads::id.eq_any(changed.iter().map(|lead| lead.id.as_str())))
+        .select((leads::id, leads::status))
+        .load(conn)?;
+    Ok(Before {
+        lanes,
+        statuses: statuses.into_iter().collect(),
+    })
+}
+
+/// Queues the leads that were saved for every destination that wants them.
+pub(super) fn enqueue_leads(
+    conn: &mut AnyConn,
+    before: &Before,
+    changed: &[&Lead],
+) -> Result<(), StoreError> {
+    if before.is_nobody_waiting() || changed.is_empty() {
+        return Ok(());
+    }
+    let now = database_now(conn)?;
+    let lanes_of_account = lanes_of_accounts(conn, &before.lanes, changed)?;
+    let mut rows = Vec::new();
+    let mut add = |lane: &str, event, lead: &LeadId| {
+        rows.push(NewRow {
+            lead_id: Some(lead.as_str().to_owned()),
+            ..NewRow::new(lane, event, now)
+        });
+    };
+    for lead in changed {
+        if let Some(account) = &lead.account_id {
+            for lane in lanes_of_account.get(account.as_str()).into_iter().flatten() {
+                add(lane, DeliveryEvent::LeadSaved, &lead.id);
+            }
+        }
+        let status_before = before.statuses.get(lead.id.as_str());
+        let events = lead_events(status_before.map(String::as_str), lead.status);
+        for (lane, wanted) in &before.lanes.webhooks {
+            for event in events.iter().filter(|event| wanted.contains(event)) {
+                add(lane, *event, &lead.id);
+            }
+        }
+    }
+    insert(conn, &rows)
+}
+
+/// What a webhook is told about a saved lead, in this order.
+fn lead_events(before: Option<&str>, status: LeadStatus) -> Vec<DeliveryEvent> {
+    match before {
+        None => vec![DeliveryEvent::LeadCreated],
+        Some(before) if before == status.as_str() => vec![DeliveryEvent::LeadUpdated],
+        Some(_) => vec![DeliveryEvent::LeadUpdated, DeliveryEvent::LeadStatusChanged],
+    }
+}
+
+/// The organizations' lanes to which the leads of an account go: those that the account's profiles sync to.
+fn lanes_of_accounts(
+    conn: &mut AnyConn,
+    lanes: &Lanes,
+    changed: &[&Lead],
+) -> Result<HashMap<String, HashSet<String>>, StoreError> {
+    let mut found: HashMap<String, HashSet<String>> = HashMap::new();
+    if lanes.organizations.is_empty() {
+        return Ok(found);
+    }
+    let accounts: HashSet<&str> = changed
+        .iter()
+        .filter_map(|lead| lead.account_id.as_ref())
+        .map(AsRef::as_ref)
+        .collect();
+    let rows: Vec<(String, Option<String>)> = profile_accounts::table
+        .inner_join(linkedin_user_profiles::table)
+        .filter(profile_accounts::account_id.eq_any(accounts))
+        .select((
+            profile_accounts::account_id,
+            linkedin_user_profiles::organization_id,
+        ))
+        .distinct()
+        .load(conn)?;
+    for (account, organization) in rows {
+        let lane = organization.and_then(|id| lanes.organizations.get(&id));
+        if let Some(lane) = lane {
+            found.entry(account).or_default().insert(lane.clone());
+        }
+    }
+    Ok(found)
+}
+
+/// Queues submissions that came to no lead, for every webhook that wants to know; once for each submission.
+pub(super) fn enqueue_failed_submissions(
+    conn: &mut AnyConn,
+    decided: &[DecidedSubmission],
+) -> Result<(), StoreError> {
+    let failed: Vec<&str> = decided
+        .iter()
+        .filter(|submission| {
+            matches!(
+                submission.matching_status,
+                MatchingStatus::MatchFailed
+                    | MatchingStatus::LeadCreationFailed
+                    | MatchingStatus::LeadUpdateFailed
+            )
+        })
+        .map(|submission| submission.id.as_str())
+        .collect();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let lanes = open_lanes(conn)?;
+    let event = DeliveryEvent::SubmissionFailed;
+    let wanting: Vec<&str> = lanes
+        .webhooks
+        .iter()
+        .filter(|(_, events)| events.contains(&event))
+        .map(|(lane, _)| lane.as_str())
+        .collect();
+    if wanting.is_empty() {
+        return Ok(());
+    }
+    let known: Vec<(String, Option<String>)> = deliveries::table
+        .filter(deliveries::submission_id.eq_any(&failed))
+        .filter(deliveries::event.eq(event.as_str()))
+        .select((deliveries::lane_id, deliveries::submission_id))
+        .load(conn)?;
+    let known: HashSet<(&str, &str)> = known
+        .iter()
+        .filter_map(|(lane, submission)| Some((lane.as_str(), submission.as_deref()?)))
+        .collect();
+    let now = database_now(conn)?;
+    let mut rows = Vec::new();
+    for lane in wanting {
+        for submission in &failed {
+            if !known.contains(&(lane, *submission)) {
+                rows.push(NewRow {
+                    submission_id: Some((*submission).to_owned()),
+                    ..NewRow::new(lane, event, now)
+                });
+            }
+        }
+    }
+    insert(conn, &rows)
+}
+
+/// Queues a test message; answers its identifier.
+///
+/// # Errors
+/// As any query.
+pub fn enqueue_test(
+    conn: &mut AnyConn,
+    lane: &crate::domain::ids::LaneId,
+) -> Result<crate::domain::ids::DeliveryId, StoreError> {
+    let row = NewRow::new(lane.as_str(), DeliveryEvent::Test, database_now(conn)?);
+    insert(conn, std::slice::from_ref(&row))?;
+    super::columns::id("deliveries", &row.id)
+}

@@ -1,0 +1,280 @@
+//! Tells destinations what is queued for them ([`crate::store::deliveries`]): one worker at a time for each destination, so
+//! that the order of a lead is kept, a slow destination delays no other, and one in trouble is left alone.
+//!
+//! At least once: a delivery keeps its identifier in every attempt, by which the destination recognises a repetition.
+
+mod webhook;
+
+pub use webhook::{WebhookClient, secret_cell, secret_text, wire_name};
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::SyncContext;
+use crate::domain::delivery::{DeliveryFailure, is_given_up, rest};
+use crate::domain::ids::{DeliveryId, LeadId};
+use crate::domain::lead::Lead;
+use crate::store::audit::{self, Actor};
+use crate::store::deliveries::lanes::{self, Destination, LaneEnd, LaneLease};
+use crate::store::deliveries::list;
+use crate::store::deliveries::work::{self, Attempt, Finished, Taken};
+use crate::store::webhooks::{self, DisabledReason};
+use crate::store::{self, StoreError};
+
+/// How long the loop sleeps when nothing is due.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Destinations that one process works for at once.
+const CONCURRENCY: usize = 8;
+/// Messages that one worker takes at once.
+const BATCH: i64 = 64;
+/// A worker gives the next destination its turn after so many batches.
+const BATCHES: usize = 50;
+/// How long what arrived is kept for people to look at.
+const KEEP_DELIVERED: chrono::TimeDelta = chrono::TimeDelta::days(30);
+
+/// A delivery with the lead that it is about, as it is now.
+struct Parcel {
+    taken: Taken,
+    lead: Option<Lead>,
+    /// The name of the lead's owner.
+    owner: Option<String>,
+}
+
+/// A trouble of the destination as a whole.
+struct Trouble {
+    reason: DeliveryFailure,
+    detail: Option<String>,
+    retry_after: Option<Duration>,
+}
+
+/// What became of a batch.
+#[derive(Default)]
+struct Sent {
+    attempts: Vec<Attempt>,
+    /// Those that were not tried, because the destination is in trouble.
+    untried: Vec<DeliveryId>,
+    trouble: Option<Trouble>,
+}
+
+/// Works on what is due until nothing is; answers how many deliveries arrived.
+///
+/// # Errors
+/// As the database.
+pub async fn run_due(ctx: &SyncContext) -> Result<usize, StoreError> {
+    let mut delivered = 0;
+    while let Some(lease) = claim(ctx).await? {
+        delivered += work(ctx, lease).await?;
+    }
+    Ok(delivered)
+}
+
+async fn claim(ctx: &SyncContext) -> Result<Option<LaneLease>, StoreError> {
+    if !ctx.store.read(lanes::is_any_due).await? {
+        return Ok(None);
+    }
+    let (owner, length) = (ctx.owner.clone(), ctx.options.lease);
+    ctx.store
+        .write(move |conn| lanes::claim(conn, &owner, length))
+        .await
+}
+
+/// Works for one destination until nothing is due, it is in trouble, or its turn is over.
+async fn work(ctx: &SyncContext, lease: LaneLease) -> Result<usize, StoreError> {
+    let Destination::Webhook(id) = &lease.destination else {
+        return Err(StoreError::NotFound("webhook"));
+    };
+    let mut delivered = 0;
+    let mut end = LaneEnd::Unknown;
+    for _ in 0..BATCHES {
+        if ctx.stopping.load(Ordering::SeqCst) {
+            break;
+        }
+        let parcels = match take(ctx, &lease).await {
+            Ok(parcels) if parcels.is_empty() => break,
+            Ok(parcels) => parcels,
+            // Paused, switched off or taken over: whoever did it decides what is next.
+            Err(StoreError::LeaseLost) => return Ok(delivered),
+            Err(error) => return Err(error),
+        };
+        let sent = webhook::deliver(ctx, id, parcels).await?;
+        let trouble = sent.trouble;
+        let (held, attempts, untried) = (lease.clone(), sent.attempts, sent.untried);
+        let jitter = super::jitter();
+        let finished = ctx
+            .store
+            .write(move |conn| work::finish(conn, &held, &attempts, &untried, jitter))
+            .await;
+        let finished = match finished {
+            Ok(finished) => finished,
+            Err(StoreError::LeaseLost) => return Ok(delivered),
+            Err(error) => return Err(error),
+        };
+        delivered += finished.delivered;
+        count(finished);
+        if let Some(trouble) = trouble {
+            end = trouble_end(ctx, &lease, trouble).await?;
+            break;
+        }
+        if finished.delivered > 0 {
+            end = LaneEnd::Well;
+        }
+    }
+    ctx.store
+        .write(move |conn| lanes::release(conn, &lease, &end))
+        .await?;
+    Ok(delivered)
+}
+
+fn count(finished: Finished) {
+    let ends = [
+        ("delivered", finished.delivered),
+        ("failed", finished.failed),
+        ("dead", finished.dead),
+    ];
+    for (end, number) in ends {
+        let number = u64::try_from(number).unwrap_or(u64::MAX);
+        metrics::counter!("leadgen_deliveries_total", "end" => end).increment(number);
+    }
+}
+
+async fn take(ctx: &SyncContext, lease: &LaneLease) -> Result<Vec<Parcel>, StoreError> {
+    let held = lease.clone();
+    let taken = ctx
+        .store
+        .write(move |conn| work::take(conn, &held, BATCH))
+        .await?;
+    if taken.is_empty() {
+        return Ok(Vec::new());
+    }
+    ctx.store
+        .read(move |conn| {
+            let ids: Vec<LeadId> = taken.iter().filter_map(|one| one.lead_id.clone()).collect();
+            let leads = store::lead_rows::load(conn, &ids)?;
+            let owners: Vec<_> = leads.iter().map(|lead| lead.owner_id.clone()).collect();
+            let owners = store::owners::names(conn, &owners)?;
+            let leads: HashMap<LeadId, Lead> = leads
+                .into_iter()
+                .map(|lead| (lead.id.clone(), lead))
+                .collect();
+            Ok(taken
+                .into_iter()
+                .map(|taken| {
+                    let lead = taken.lead_id.as_ref().and_then(|id| leads.get(id)).cloned();
+                    let owner = lead
+                        .as_ref()
+                        .and_then(|lead| owners.get(&lead.owner_id))
+                        .cloned();
+                    Parcel { taken, lead, owner }
+                })
+                .collect())
+        })
+        .await
+}
+
+/// How long the destination is left alone; a webhook that failed for days, or that asked for it, is switched off.
+async fn trouble_end(
+    ctx: &SyncContext,
+    lease: &LaneLease,
+    trouble: Trouble,
+) -> Result<LaneEnd, StoreError> {
+    let (id, now) = (lease.lane.clone(), ctx.clock.now());
+    let lane = ctx.store.read(move |conn| lanes::get(conn, &id)).await?;
+    let (count, since) = match &lane.trouble {
+        Some(known) => (known.count + 1, known.since),
+        None => (1, now),
+    };
+    tracing::warn!(
+        lane.id = %lease.lane, delivery.reason = trouble.reason.as_str(), trouble.count = count,
+        "a destination is in trouble"
+    );
+    let why = if trouble.reason == DeliveryFailure::Gone {
+        Some(DisabledReason::Gone)
+    } else if is_given_up(count, since, now) {
+        Some(DisabledReason::Failing)
+    } else {
+        None
+    };
+    if let (Some(why), Destination::Webhook(webhook)) = (why, lease.destination.clone()) {
+        let lane = lease.lane.clone();
+        ctx.store
+            .write(move |conn| {
+                let name = webhooks::get(conn, &webhook)?.name;
+                webhooks::set_disabled(conn, &webhook, Some(why), now)?;
+                lanes::set_enabled(conn, &lane, false)?;
+                audit::record(
+                    conn,
+                    now,
+                    &Actor::system(),
+                    "webhook.disabled",
+                    ("webhook", webhook.as_str(), &name),
+                    None,
+                    Some(serde_json::json!({ "reason": why })),
+                )
+            })
+            .await?;
+    }
+    Ok(LaneEnd::Trouble {
+        reason: trouble.reason,
+        detail: trouble.detail,
+        rest: rest(count, super::jitter(), trouble.retry_after),
+    })
+}
+
+/// Works until it is dropped, beside the scheduler.
+pub(super) async fn keep_delivering(ctx: SyncContext) {
+    let mut running: JoinSet<Result<usize, StoreError>> = JoinSet::new();
+    let mut is_well = true;
+    let mut cleaned_on = None;
+    loop {
+        let mut found = false;
+        if running.len() < CONCURRENCY {
+            match claim(&ctx).await {
+                Ok(Some(lease)) => {
+                    found = true;
+                    let ctx = ctx.clone();
+                    running.spawn(async move { work(&ctx, lease).await });
+                }
+                Ok(None) => is_well = true,
+                Err(error) => say(&error, &mut is_well),
+            }
+        }
+        while let Some(ended) = running.try_join_next() {
+            match ended {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => say(&error, &mut is_well),
+                Err(error) => {
+                    tracing::error!(
+                        task.is_panic = error.is_panic(),
+                        "a delivery task ended unexpectedly"
+                    );
+                }
+            }
+        }
+        let today = ctx.clock.now().date_naive();
+        if cleaned_on != Some(today) {
+            cleaned_on = Some(today);
+            let before = ctx.clock.now() - KEEP_DELIVERED;
+            let cleaned = ctx
+                .store
+                .write(move |conn| list::delete_delivered_before(conn, before))
+                .await;
+            if let Err(error) = cleaned {
+                say(&error, &mut is_well);
+            }
+        }
+        if !found {
+            tokio::time::sleep(LOOK_EVERY.mul_f64(0.8 + 0.4 * super::jitter())).await;
+        }
+    }
+}
+
+/// One line for an outage of the database, not one for each look.
+fn say(error: &StoreError, is_well: &mut bool) {
+    if *is_well {
+        tracing::error!(error = %error, "deliveries could not be worked on");
+    }
+    *is_well = false;
+}
