@@ -58,6 +58,8 @@ const RECORDS: &[(&str, &str)] = &[
         "SELECT id FROM sync_runs WHERE status <> 'succeeded' LIMIT 1",
     ),
     ("/settings/groups/", "SELECT id FROM groups LIMIT 1"),
+    ("/settings/webhooks/", "SELECT id FROM webhooks LIMIT 1"),
+    ("/deliveries/", "SELECT id FROM deliveries LIMIT 1"),
     (
         "/settings/organizations/",
         "SELECT organization_id FROM dataverse_organizations LIMIT 1",
@@ -182,6 +184,25 @@ async fn full_installation() -> Installation {
     ));
     installation.database.execute(&format!(
         "INSERT INTO dataverse_organizations (organization_id, address, tenant, client_id, credential_kind, credential, credential_hint, credential_set_at,          is_enabled, checked_at, check_step, check_trouble, check_detail, missing_privileges) VALUES ('{organization}', 'https://contoso.crm4.dynamics.com',          'contoso.onmicrosoft.com', 'app', 'secret', '', '…WXYZ', '2026-03-01 10:00:00', TRUE, '2026-03-01 10:00:00', 'privileges', 'missing_privilege', '{text}', 'prvCreateLead')"
+    ));
+    let webhook = "018f2a3c-0000-7000-8000-0000000000a5";
+    installation.database.execute(&format!(
+        "INSERT INTO webhooks (id, name, url, events, secret, created_at, updated_at, lock_version) \
+         VALUES ('{webhook}', '{text}', 'https://hooks.example.com/', 'lead_created', '', {day})"
+    ));
+    // Switched off, so that nobody works on it.
+    installation.database.execute(&format!(
+        "INSERT INTO delivery_lanes (id, webhook_id, is_enabled, not_before, trouble, trouble_detail, trouble_since, trouble_count, lease_term, created_at) \
+         VALUES ('{webhook}', '{webhook}', FALSE, '2026-03-01 10:00:00', 'service_error', '{text}', '2026-03-01 10:00:00', 3, 0, '2026-03-01 10:00:00')"
+    ));
+    installation.database.execute(&format!(
+        "INSERT INTO deliveries (id, lane_id, event, lead_id, state, attempts, retried_from, next_attempt_at, reason, detail, created_at, updated_at) \
+         SELECT '{webhook}', '{webhook}', 'lead_created', lead_id, 'dead', 1, 0, '2026-03-01 10:00:00', 'refused', '{text}', '2026-03-01 10:00:00', '2026-03-01 10:00:00' \
+         FROM lead_origins ORDER BY lead_id LIMIT 1"
+    ));
+    installation.database.execute(&format!(
+        "INSERT INTO delivery_attempts (delivery_id, attempt, started_at, duration_ms, status, reason, message) \
+         VALUES ('{webhook}', 1, '2026-03-01 10:00:00', 20, 400, 'refused', '{text}')"
     ));
     installation.serve(false);
     let visitor = sign_in(&installation).await;

@@ -277,7 +277,28 @@ fn touched(rows: usize) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Queues that nobody works on and in which something is due at this time, or was left in progress.
+/// Deliveries that wait, are due at this time, and are the oldest open one of their lead: only those can be tried.
+macro_rules! triable {
+    ($lane:expr, $at:expr) => {{
+        let earlier = diesel::alias!(d as earlier);
+        let [pending, failed] = waiting();
+        let open = [pending, failed, DeliveryState::InProgress.as_str()];
+        d::table
+            .filter(d::lane_id.eq($lane))
+            .filter(d::state.eq_any(waiting()))
+            .filter(d::next_attempt_at.le($at))
+            .filter(diesel::dsl::not(diesel::dsl::exists(
+                earlier
+                    .filter(earlier.field(d::lane_id).eq(d::lane_id))
+                    .filter(earlier.field(d::lead_id).eq(d::lead_id))
+                    .filter(earlier.field(d::state).eq_any(open))
+                    .filter(earlier.field(d::id).lt(d::id)),
+            )))
+    }};
+}
+pub(super) use triable;
+
+/// Queues that nobody works on and in which something can be tried at this time, or was left in progress.
 macro_rules! due {
     ($at:expr) => {
         l::table
@@ -290,14 +311,13 @@ macro_rules! due {
                     .or(l::lease_expires_at.is_null())
                     .or(l::lease_expires_at.le($at)),
             )
-            .filter(diesel::dsl::exists(
-                d::table.filter(d::lane_id.eq(l::id)).filter(
-                    d::state
-                        .eq_any(waiting())
-                        .and(d::next_attempt_at.le($at))
-                        .or(d::state.eq(DeliveryState::InProgress.as_str())),
-                ),
-            ))
+            .filter(
+                diesel::dsl::exists(triable!(l::id, $at)).or(diesel::dsl::exists(
+                    d::table
+                        .filter(d::lane_id.eq(l::id))
+                        .filter(d::state.eq(DeliveryState::InProgress.as_str())),
+                )),
+            )
     };
 }
 

@@ -9,7 +9,7 @@ use super::super::columns::Cells;
 use super::super::moment::Moment;
 use super::super::schema::{deliveries as d, delivery_attempts};
 use super::super::{AnyConn, StoreError, database_now};
-use super::lanes::{LaneLease, fence, waiting};
+use super::lanes::{LaneLease, fence, triable, waiting};
 use crate::domain::delivery::{DeliveryEvent, DeliveryFailure, DeliveryState, next_attempt};
 use crate::domain::ids::{DeliveryId, LaneId, LeadId, SubmissionId};
 use crate::insert_rows;
@@ -126,20 +126,7 @@ type Row = (
 pub fn take(conn: &mut AnyConn, lease: &LaneLease, limit: i64) -> Result<Vec<Taken>, StoreError> {
     fence(conn, lease)?;
     let at = database_now(conn)?.naive_utc();
-    let earlier = diesel::alias!(d as earlier);
-    let [pending, failed] = waiting();
-    let open = [pending, failed, DeliveryState::InProgress.as_str()];
-    let rows: Vec<Row> = d::table
-        .filter(d::lane_id.eq(lease.lane.as_str()))
-        .filter(d::state.eq_any(waiting()))
-        .filter(d::next_attempt_at.le(at))
-        .filter(diesel::dsl::not(diesel::dsl::exists(
-            earlier
-                .filter(earlier.field(d::lane_id).eq(lease.lane.as_str()))
-                .filter(earlier.field(d::lead_id).eq(d::lead_id))
-                .filter(earlier.field(d::state).eq_any(open))
-                .filter(earlier.field(d::id).lt(d::id)),
-        )))
+    let rows: Vec<Row> = triable!(lease.lane.as_str(), at)
         .order((d::next_attempt_at, d::id))
         .limit(limit)
         .select((
