@@ -6,10 +6,9 @@
 //! [`authorized`] calls LinkedIn with a profile's token and knows what a 401 or a daily limit means; [`connect`] is the
 //! connect flow that the pages use; [`app_check`] asks whether LinkedIn knows the portal; [`call_counts`] counts; [`reset`] starts
 //! everything over; [`revocations`] tells LinkedIn about tokens that nobody uses any more; [`notifications`] takes what LinkedIn tells by itself, [`subscriptions`] asks for it, [`member_deletions`] carries out what members deleted; [`preview`] tells what a change of the rules would do; [`lead_imports`] works on imports of leads; [`acts`]
-//! carries out what people and programs decide about submissions; [`hand_in`] takes responses that programs bring; [`organizations`] speaks to Dynamics 365.
-//! everything over; [`revocations`] tells LinkedIn about tokens that nobody uses any more; [`notifications`] takes what LinkedIn tells by itself, [`subscriptions`] asks for it; [`preview`] tells what a change of the rules would do; [`lead_imports`] works on imports of leads; [`acts`]
-//! carries out what people and programs decide about submissions; [`hand_in`] takes responses that programs bring; [`organizations`] speaks to
-//! Dynamics 365; [`delivery`] tells destinations about leads.
+//! carries out what people and programs decide about submissions; [`hand_in`] takes responses that programs bring;
+//! [`organizations`] speaks to Dynamics 365; [`delivery`] tells destinations about leads; [`moving_in`] brings along the records of
+//! Microsoft's connector.
 
 pub mod acts;
 pub mod app_check;

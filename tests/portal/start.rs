@@ -29,7 +29,6 @@ pub struct TestPortal {
     pub store: Store,
     hash: String,
     pub portal: leadgen::web::Portal,
-    /// What the scheduler works with.
     /// What the sync and the deliveries work with.
     pub sync: leadgen::sync::SyncContext,
     handle: actix_web::dev::ServerHandle,
@@ -101,7 +100,6 @@ impl TestPortal {
             hash: hash.expose_secret().to_owned(),
             portal,
             sync,
-            sync: app.scheduler().context().clone(),
             handle,
         }
     }

@@ -57,9 +57,13 @@ impl Gone {
     /// Empties `keys` of every object that names a field and holds one of the values there; whether there was any.
     fn take_from(&self, value: &mut Value, keys: &[&str]) -> bool {
         match value {
-            Value::Array(items) => items
-                .iter_mut()
-                .fold(false, |any, item| self.take_from(item, keys) || any),
+            Value::Array(items) => {
+                let mut any = false;
+                for item in items {
+                    any |= self.take_from(item, keys);
+                }
+                any
+            }
             Value::Object(object) => {
                 let field = object
                     .get("field")

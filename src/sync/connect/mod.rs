@@ -78,12 +78,6 @@ impl Connector {
         &self.redirect_uri
     }
 
-    /// What seals the secrets of this portal.
-    #[must_use]
-    pub fn secret_key(&self) -> &SecretKey {
-        &self.ctx.secret_key
-    }
-
     /// Whether there are a client id and a secret.
     #[must_use]
     pub fn is_configured(&self) -> bool {

@@ -70,7 +70,7 @@ pub async fn retry(portal: Data<Portal>, caller: Caller, Id(id): Id<SubmissionId
         .write(move |tx| {
             // Says that there is none before anything is tried.
             submissions::get(tx, &one)?;
-            let by = By::Program(caller.token.id.clone(), caller.name());
+            let by = By::Program(caller.token.id.clone(), caller.token.actor_name());
             let which = Which::Chosen(vec![one.clone()]);
             let outcome = acts::carry_out(tx, &which, &Act::Retry, &by, now)?;
             if outcome.taken > 0 {
