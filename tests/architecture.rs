@@ -122,10 +122,14 @@ const CRATES: &[(&str, &[&str])] = &[
             "linkedin",
             "oidc",
             "dataverse",
+            // Messages to webhooks have no wire but HTTP.
             "sync",
             "commands",
             "app",
             "sandbox",
+            // What destinations may be is kept by the HTTP client.
+            "destination_address",
+            "settings",
         ],
     ),
     ("clap", &["main", "commands"]),

@@ -38,12 +38,6 @@ pub enum HandInError {
     Store(#[from] StoreError),
 }
 
-impl From<diesel::result::Error> for HandInError {
-    fn from(error: diesel::result::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
 fn unusable(member: &'static str, sentence: impl Into<String>) -> HandInError {
     HandInError::Unusable(vec![(member, sentence.into())])
 }
