@@ -138,7 +138,10 @@ fn read(text: String, now: DateTime<Utc>) -> Result<Sound, HandInError> {
         until: now,
     };
     let response = Response::read(raw, place);
-    if let Err(why) = response.content().answers {
+    // What is named already may be why it cannot be read.
+    if problems.is_empty()
+        && let Err(why) = response.content().answers
+    {
         problems.push(("formResponse", format!("It cannot be read: {why}.")));
     }
     if problems.is_empty() {

@@ -82,6 +82,7 @@ const PAGES: &[(&str, About, &str, &str)] = &[
     ("/form-submissions/{id}/candidates",  About::LinkedIn, "AS",      "AS"),
     ("/sync-status",                       About::LinkedIn, "ASM",     "A"),
     ("/sync-status/resets",                About::LinkedIn, "A",       "A"),
+    ("/deliveries",                        About::Portal,   "ASM",     "A"),
     ("/settings",                          About::Portal,   "A",       "A"),
     ("/settings/setup/credential-checks",  About::LinkedIn, "A",       "A"),
 ];

@@ -113,7 +113,7 @@ async fn people_sign_in_get_their_roles_and_sign_out_while_keys_change() {
     assert_eq!(
         installation
             .database
-            .number("SELECT count(*) FROM users WHERE email_key LIKE '%-grace@%'"),
+            .number("SELECT count(*) AS value FROM users WHERE email_key LIKE '%-grace@%'"),
         1
     );
 }

@@ -414,7 +414,7 @@ impl Browserlike {
         let answer = self
             .submit(
                 &page,
-                "/sign-in",
+                "Sign in",
                 &[("email", Some(email)), ("password", Some(password))],
             )
             .await

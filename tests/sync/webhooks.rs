@@ -35,6 +35,7 @@ impl Notified {
             ("LEADGEN_PUBLIC_URL", &address),
             ("LEADGEN_LINKEDIN_WEBHOOK", "on"),
         ]);
+        app.take_keys().await.unwrap();
         let server = serve(app.portal().unwrap(), listener, ServeOptions { workers: 1 }).unwrap();
         let handle = server.handle();
         tokio::spawn(server);
