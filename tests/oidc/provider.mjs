@@ -29,7 +29,7 @@ const claimsOf = (login) => ({
   roles: login.startsWith('sales-') ? ['Leadgen.Sales'] : [],
 });
 
-// What is stored (sessions, codes) is the process's, so a provider with another key goes on where the one before was.
+// A provider with another key knows nothing of the sessions of the one before.
 const provider = () => new Provider(issuer, {
   clients: [{
     client_id: clientId,

@@ -84,14 +84,14 @@ async fn people_sign_in_get_their_roles_and_sign_out_while_keys_change() {
     later.get("/leads").await.expect(200);
 
     // Out here, and at the provider: signing in again asks for the password again.
-    let page = browser.get("/account").await.expect(200);
-    let address = browser
+    let page = later.get("/account").await.expect(200);
+    let address = later
         .submit(&page, "Sign out", &[])
         .await
         .expect(200)
         .link("Continue to Certified ID");
-    browser.get("/account").await.expect(303);
-    let page = browser
+    later.get("/account").await.expect(303);
+    let page = later
         .visit(&address)
         .await
         .expect(200)
@@ -103,17 +103,17 @@ async fn people_sign_in_get_their_roles_and_sign_out_while_keys_change() {
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
     fields.push(("logout", "yes"));
-    let answer = browser.post_raw(&form.action, &fields).await;
-    browser
+    let answer = later.post_raw(&form.action, &fields).await;
+    later
         .follow(answer)
         .await
         .expect(200)
         .expect_text("You are signed out here and at Certified ID.");
-    sign_in(&browser, "sales-grace").await.expect(200);
+    sign_in(&later, "sales-ida").await.expect(200);
     assert_eq!(
         installation
             .database
-            .number("SELECT count(*) AS value FROM users WHERE email_key LIKE '%-grace@%'"),
+            .number("SELECT count(*) AS value FROM users WHERE email_key LIKE '%-ida@%'"),
         1
     );
 }
