@@ -186,6 +186,11 @@ fn qualify(data: &mut Data, key: &str, ask: &Ask, caller: &Caller) -> Result<Ans
         if !asked(wanted) {
             continue;
         }
+        let mut values = values;
+        if logical == "opportunity" {
+            let origin = format!("/leads({id})");
+            values.insert("originatingleadid@odata.bind".to_owned(), json!(origin));
+        }
         let new = records::create(data, logical, &values, caller, None, Values::new())?;
         let id_column = known(data, logical)?.id_column;
         made.push(json!({

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET /sandbox/` | the page |
 //! | `GET /sandbox/records/{table}` | every record of a table: `lead`, `contact` … |
+//! | `PATCH`, `DELETE /sandbox/records/{table}/{id}` | a person in the organization makes or changes a record (`{"statecode":2,"statuscode":7}`), or deletes it |
 //! | `GET`, `DELETE /sandbox/requests` | the log of requests |
 //! | `GET`, `POST`, `DELETE /sandbox/faults`, `DELETE /sandbox/faults/{number}` | faults: `{"kind":"500","path":…,"method":…,"times":…,"skip":…,"seconds":…}` |
 //! | `GET`, `POST /sandbox/settings` | the switches; a JSON object is merged into them |
@@ -16,12 +17,13 @@ use std::sync::Arc;
 use actix_web::HttpResponse;
 use actix_web::web::{self, Bytes, Data, Path, ServiceConfig};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::super::html::{escape, frame};
-use super::exchange::Ask;
+use super::exchange::{Ask, Refusal};
 use super::faults::DataverseFault;
-use super::query;
 use super::state::{DataverseSettings, Organization};
+use super::{people, query};
 
 type Shared = Data<Arc<Organization>>;
 
@@ -34,6 +36,14 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .route("/", web::get().to(overview))
         .route("/sandbox/", web::get().to(overview))
         .route("/sandbox/records/{table}", web::get().to(records))
+        .route(
+            "/sandbox/records/{table}/{id}",
+            web::patch().to(person_changes),
+        )
+        .route(
+            "/sandbox/records/{table}/{id}",
+            web::delete().to(person_deletes),
+        )
         .route("/sandbox/requests", web::get().to(requests))
         .route("/sandbox/requests", web::delete().to(forget_requests))
         .route("/sandbox/faults", web::get().to(faults))
@@ -116,6 +126,36 @@ async fn records(table: Path<String>, organization: Shared) -> HttpResponse {
         return refuse(404, "no such table");
     };
     ok(&query::everything(&data, table, &Ask::default()))
+}
+
+async fn person_changes(
+    path: Path<(String, String)>,
+    body: Bytes,
+    organization: Shared,
+) -> HttpResponse {
+    let (table, id) = path.into_inner();
+    let Ok(id) = Uuid::try_parse(&id) else {
+        return refuse(404, "no such record");
+    };
+    match serde_json::from_slice(&body) {
+        Ok(body) => acted(people::change(&organization, &table, id, &body)),
+        Err(error) => refuse(400, &error.to_string()),
+    }
+}
+
+async fn person_deletes(path: Path<(String, String)>, organization: Shared) -> HttpResponse {
+    let (table, id) = path.into_inner();
+    let Ok(id) = Uuid::try_parse(&id) else {
+        return refuse(404, "no such record");
+    };
+    acted(people::delete(&organization, &table, id))
+}
+
+fn acted(outcome: Result<(), Refusal>) -> HttpResponse {
+    match outcome {
+        Ok(()) => ok(&json!({})),
+        Err(refusal) => refuse(refusal.status, &refusal.message),
+    }
 }
 
 async fn requests(organization: Shared) -> HttpResponse {

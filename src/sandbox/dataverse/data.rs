@@ -19,6 +19,8 @@ pub(super) struct Known {
     pub(super) business_unit: Uuid,
     /// The application user.
     pub(super) application_user: Uuid,
+    /// Somebody who works there.
+    pub(super) person: Uuid,
 }
 
 /// All tables.
@@ -48,6 +50,7 @@ impl Data {
                 organization: id(200),
                 business_unit: id(201),
                 application_user: id(202),
+                person: id(203),
             },
             journal: None,
         };
@@ -71,17 +74,18 @@ impl Data {
             &[("fullname", "# Leadgen Connector")],
             now,
         );
-        for (first, last, email) in [
-            ("Mara", "Lind", "mara.lind@contoso.example"),
-            ("Jon", "Okafor", "jon.okafor@contoso.example"),
+        let jon = self.new_id();
+        for (id, first, last, email) in [
+            (known.person, "Mara", "Lind", "mara.lind@contoso.example"),
+            (jon, "Jon", "Okafor", "jon.okafor@contoso.example"),
         ] {
-            let id = self.new_id();
             let full = format!("{first} {last}");
             let values = [
                 ("firstname", first),
                 ("lastname", last),
                 ("fullname", &full),
                 ("internalemailaddress", email),
+                ("domainname", email),
             ];
             self.seed_one("systemuser", id, &values, now);
         }
@@ -128,6 +132,11 @@ impl Data {
     pub(super) fn new_id(&mut self) -> Uuid {
         self.made += 1;
         drawn(self.seed, 210, self.made)
+    }
+
+    /// The version that was given last.
+    pub(super) fn version(&self) -> u64 {
+        self.version
     }
 
     pub(super) fn next_version(&mut self) -> u64 {

@@ -142,6 +142,9 @@ pub(super) fn caller(organization: &Organization, ask: &Ask) -> Caller {
         key_build_ms: settings.key_build_ms,
         duplicates: (ask.header("mscrm.suppressduplicatedetection") == Some("false"))
             .then_some(settings.duplicate_status),
+        tracked_days: settings
+            .change_tracking
+            .then_some(settings.change_tracking_days),
     }
 }
 

@@ -31,15 +31,23 @@ pub(super) fn look(
     if first.name == "GlobalOptionSetDefinitions" {
         return collection(ask, "GlobalOptionSetDefinitions", Vec::new());
     }
+    let is_tracked = caller.tracked_days.is_some();
     let Some(key) = &first.key else {
-        let all = data.tables().map(written::table).collect();
+        let all = data
+            .tables()
+            .map(|table| written::table(table, is_tracked))
+            .collect();
         return collection(ask, "EntityDefinitions", all);
     };
     let table = named(data, key)?;
     let now_ms = caller.now.timestamp_millis();
     let path = format!("EntityDefinitions('{}')", table.logical);
     match rest {
-        [] => single(ask, "EntityDefinitions/$entity", written::table(table)),
+        [] => single(
+            ask,
+            "EntityDefinitions/$entity",
+            written::table(table, is_tracked),
+        ),
         [piece] if piece.name == "Keys" => {
             let keys = table
                 .keys
@@ -151,7 +159,7 @@ fn is_named(definition: &Value, key: &str) -> bool {
 
 fn named<'a>(data: &'a Data, key: &str) -> Result<&'a Table, Refusal> {
     data.tables()
-        .find(|table| is_named(&written::table(table), key))
+        .find(|table| is_named(&written::table(table, true), key))
         .ok_or_else(|| {
             Refusal::new(
                 404,

@@ -12,7 +12,7 @@ fn label(text: &str) -> Value {
 }
 
 /// The definition of a table.
-pub(super) fn table(table: &Table) -> Value {
+pub(super) fn table(table: &Table, is_tracked: bool) -> Value {
     json!({
         "MetadataId": table.metadata_id.to_string(),
         "LogicalName": table.logical,
@@ -26,7 +26,7 @@ pub(super) fn table(table: &Table) -> Value {
         "OwnershipType": "UserOwned",
         "IsCustomEntity": false,
         "IsActivity": false,
-        "ChangeTrackingEnabled": true,
+        "ChangeTrackingEnabled": is_tracked,
         "DisplayName": label(table.schema_name),
         "DisplayCollectionName": label(table.set),
         "Description": label(""),

@@ -10,6 +10,7 @@ mod batch;
 mod breaking;
 mod cell;
 mod certificate;
+mod changes;
 mod columns;
 mod control;
 mod data;
@@ -23,6 +24,7 @@ mod like;
 mod limits;
 mod metadata;
 mod metadata_json;
+mod people;
 mod privileges;
 mod query;
 mod records;
@@ -223,6 +225,27 @@ impl DataverseHandle {
         let row = table.row(id)?;
         let ask = exchange::Ask::default();
         Some(query::record(&data, table, id, row, &columns, &ask))
+    }
+
+    /// A person in the organization makes or changes a record: `{"statecode": 2, "statuscode": 7}` and the like.
+    ///
+    /// # Errors
+    /// The service's words.
+    pub fn person_changes(
+        &self,
+        table: &str,
+        id: Uuid,
+        body: &Map<String, Value>,
+    ) -> Result<(), String> {
+        people::change(&self.organization, table, id, body).map_err(|refusal| refusal.message)
+    }
+
+    /// A person in the organization deletes a record.
+    ///
+    /// # Errors
+    /// The service's words.
+    pub fn person_deletes(&self, table: &str, id: Uuid) -> Result<(), String> {
+        people::delete(&self.organization, table, id).map_err(|refusal| refusal.message)
     }
 
     /// The settings as they are.

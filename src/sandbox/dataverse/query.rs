@@ -16,7 +16,7 @@ use super::records::etag;
 use super::table::{Row, Table};
 
 /// The most rows on a page, and in a count.
-const PAGE: usize = 5000;
+pub(super) const PAGE: usize = 5000;
 
 const FORMATTED: &str = "OData.Community.Display.V1.FormattedValue";
 const LOGICAL_NAME: &str = "Microsoft.Dynamics.CRM.lookuplogicalname";
@@ -145,7 +145,7 @@ pub(super) fn single(
     Ok(Answer::json(status, &Value::Object(object)).with("etag", etag))
 }
 
-fn context(table: &Table, ask: &Ask, what: &str) -> String {
+pub(super) fn context(table: &Table, ask: &Ask, what: &str) -> String {
     let columns = ask
         .parameter("$select")
         .map(|select| format!("({select})"))

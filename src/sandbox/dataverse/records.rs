@@ -25,6 +25,8 @@ pub(super) struct Caller {
     pub(super) key_build_ms: i64,
     /// The duplicate rule is asked, and a hit has this status.
     pub(super) duplicates: Option<u16>,
+    /// Changes are tracked, for so many days.
+    pub(super) tracked_days: Option<i64>,
 }
 
 impl Caller {

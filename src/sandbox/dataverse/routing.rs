@@ -9,7 +9,7 @@ use super::records::{self, Caller, Condition, checked};
 use super::state::Organization;
 use super::table::{Table, Values};
 use super::targets::{Target, no_key_record, target};
-use super::{actions, metadata, privileges, query};
+use super::{actions, changes, metadata, privileges, query};
 
 /// Carries a request out: reads share the data, changes have it alone.
 pub(super) fn answer(
@@ -47,11 +47,17 @@ fn look(data: &Data, ask: &Ask, caller: &Caller) -> Result<Answer, Refusal> {
     }
     caller.must("Read", table)?;
     match (first.key.as_deref(), rest) {
+        (None, []) if changes::asked(ask) => changes::page(data, table, ask, caller),
         (None, []) => query::page(data, table, ask),
         (None, [piece]) if piece.name == "$count" => {
             let mut answer = Answer::nothing().with("content-type", "text/plain");
             answer.status = 200;
-            answer.body = query::count(table, ask)?.to_string().into_bytes();
+            let count = if changes::asked(ask) {
+                changes::count(data, table, ask, caller)?
+            } else {
+                query::count(table, ask)?
+            };
+            answer.body = count.to_string().into_bytes();
             Ok(answer)
         }
         (Some(key), []) => query::single(data, table, there(table, key, caller)?, ask, 200),

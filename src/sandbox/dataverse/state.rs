@@ -40,6 +40,10 @@ pub struct DataverseSettings {
     pub undeclared_property_code: String,
     /// For so many milliseconds a new alternate key is being built.
     pub key_build_ms: i64,
+    /// Whether changes are tracked.
+    pub change_tracking: bool,
+    /// For so many days a delta link is good.
+    pub change_tracking_days: i64,
     /// The service protection limits.
     pub limits: ServiceLimits,
 }
@@ -55,6 +59,8 @@ impl Default for DataverseSettings {
             duplicate_status: 500,
             undeclared_property_code: "0x80048d19".to_owned(),
             key_build_ms: 0,
+            change_tracking: true,
+            change_tracking_days: 7,
             limits: ServiceLimits::default(),
         }
     }

@@ -1,6 +1,7 @@
 //! One table: its columns, its alternate keys, its rows, and what finds a row without searching all of them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -143,6 +144,16 @@ impl Table {
         self.by_version.values().rev().take(most).copied().collect()
     }
 
+    /// The records that are there and changed after a version, in the order of their changes.
+    pub(super) fn changed_after(&self, version: u64) -> impl Iterator<Item = (u64, Uuid)> + '_ {
+        after(&self.by_version, version)
+    }
+
+    /// The records that were deleted after a version, in that order; some may be there again.
+    pub(super) fn gone_after(&self, version: u64) -> impl Iterator<Item = (u64, Uuid)> + '_ {
+        after(&self.gone, version)
+    }
+
     /// The rows that hold this text in an indexed column; nothing when the column is not indexed.
     pub(super) fn holding(&self, column: &str, key: &str) -> Option<BTreeSet<Uuid>> {
         let index = self.by_value.get(column)?;
@@ -253,6 +264,12 @@ impl Table {
         });
         metadata_id
     }
+}
+
+fn after(versions: &BTreeMap<u64, Uuid>, version: u64) -> impl Iterator<Item = (u64, Uuid)> + '_ {
+    versions
+        .range((Bound::Excluded(version), Bound::Unbounded))
+        .map(|(version, id)| (*version, *id))
 }
 
 /// The values of a key's columns as it compares them; nothing where one of them is null, which is not checked.

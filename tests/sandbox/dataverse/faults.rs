@@ -1,5 +1,7 @@
 //! What can go wrong, by switch; the service protection limits; and the controls over HTTPS.
 
+use std::time::{Duration, Instant};
+
 use chrono::TimeDelta;
 use leadgen::sandbox::dataverse::{
     DataverseFault, DataverseFaultKind as Kind, DataverseSettings, ServiceLimits,
@@ -133,4 +135,38 @@ async fn the_controls_are_there_over_https() {
     let ended = bench.send("DELETE", &control("tokens"), None, &[]).await;
     assert_eq!(ended.status, 200);
     assert_eq!(bench.get("WhoAmI").await.status, 401);
+}
+
+#[tokio::test]
+async fn a_request_that_hangs_is_not_carried_out_and_a_slow_one_is() {
+    let bench = bench(DataverseSettings::default()).await;
+    let send = |limit: u64| {
+        bench
+            .http
+            .post(format!("{}/api/data/v9.2/leads", bench.sandbox.url()))
+            .bearer_auth(&bench.token)
+            .timeout(Duration::from_millis(limit))
+            .json(&ana())
+            .send()
+    };
+    let hang = DataverseFault::new(Kind::Hang).times(1).seconds(2);
+    bench.sandbox.add_fault(hang.clone());
+    let error = send(300).await.unwrap_err();
+    assert!(error.is_timeout(), "{error:?}");
+    // Who waits longer gets no answer either.
+    bench.sandbox.add_fault(hang.seconds(1));
+    let error = send(20_000).await.unwrap_err();
+    assert!(!error.is_timeout(), "{error:?}");
+    assert_eq!(bench.sandbox.count("lead"), 0);
+
+    let slow = DataverseFault::new(Kind::Slow).times(1).seconds(1);
+    bench.sandbox.add_fault(slow);
+    let begun = Instant::now();
+    let answer = send(20_000).await.unwrap();
+    assert_eq!(answer.status().as_u16(), 204);
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+    assert_eq!(bench.sandbox.count("lead"), 1);
+    let begun = Instant::now();
+    assert_eq!(send(20_000).await.unwrap().status().as_u16(), 204);
+    assert!(begun.elapsed() < Duration::from_secs(1));
 }

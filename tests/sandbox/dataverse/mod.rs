@@ -1,5 +1,6 @@
 //! The sandbox's Dataverse over the real wire, with raw requests: what a client may rely on.
 
+mod changes;
 mod definitions;
 mod faults;
 mod official_client;

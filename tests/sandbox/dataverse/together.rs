@@ -1,6 +1,6 @@
 //! Many records in one request: bulk messages, batches and change sets; and what a qualified lead leaves behind.
 
-use leadgen::sandbox::dataverse::DataverseSettings;
+use leadgen::sandbox::dataverse::{DataverseFault, DataverseFaultKind, DataverseSettings};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -113,6 +113,28 @@ async fn a_batch_stops_at_the_first_failure_unless_it_is_told_to_go_on() {
     assert!(malformed.json()["error"]["code"].is_string());
 }
 
+#[tokio::test]
+async fn one_part_of_a_batch_is_throttled_and_the_others_are_carried_out() {
+    let bench = bench(DataverseSettings::default()).await;
+    let good = part("POST leads HTTP/1.1", &ana(), "\r\n");
+    let parts = [good.clone(), good.clone(), good].join("--batch_1\r\n");
+    let fault = DataverseFault::new(DataverseFaultKind::ThrottledPart)
+        .after(1)
+        .times(1)
+        .seconds(9);
+    bench.sandbox.add_fault(fault);
+    // Outside of a batch it strikes nothing, and does not wear off.
+    bench.lead(ana()).await;
+    let whole = batch(&bench, &parts, "odata.continue-on-error", "\r\n").await;
+    assert_eq!(whole.status, 200);
+    assert_eq!(statuses(&whole.text), [204, 429, 204]);
+    assert!(whole.text.contains("Retry-After: 9"), "{}", whole.text);
+    assert!(whole.text.contains("0x80072322"), "{}", whole.text);
+    assert_eq!(bench.sandbox.count("lead"), 3);
+    let again = batch(&bench, &parts, "", "\r\n").await;
+    assert_eq!(statuses(&again.text), [204, 204, 204]);
+}
+
 fn change_set(parts: &[String]) -> String {
     let mut text = "Content-Type: multipart/mixed; boundary=changeset_1\r\n\r\n".to_owned();
     for (number, part) in parts.iter().enumerate() {
@@ -173,21 +195,57 @@ async fn a_change_set_is_whole_and_refers_to_what_it_made() {
 }
 
 #[tokio::test]
-async fn a_lead_is_qualified_once() {
+async fn a_lead_is_qualified_once_and_leaves_what_was_asked_for() {
     let bench = bench(DataverseSettings::default()).await;
-    let address = format!("leads({})", bench.lead(ana()).await);
+    let id = bench.lead(ana()).await;
+    let address = format!("leads({id})");
     let action = format!("{address}/Microsoft.Dynamics.CRM.QualifyLead");
-    let body = json!({ "CreateAccount": false, "CreateContact": true, "CreateOpportunity": false, "Status": 3 });
-    let reply = bench.post(&action, body.clone()).await;
+    let asked = |account: bool, contact: bool, opportunity: bool, status: i64| {
+        json!({
+            "CreateAccount": account, "CreateContact": contact,
+            "CreateOpportunity": opportunity, "Status": status,
+        })
+    };
+    // A reason that does not belong to the state, and a user who may not make what is asked for: nothing is made.
+    let wrong = bench.post(&action, asked(true, true, true, 7)).await;
+    assert_eq!(wrong.status, 400);
+    let lacks = |privilege: &str| DataverseSettings {
+        missing_privileges: [privilege.to_owned()].into(),
+        ..DataverseSettings::default()
+    };
+    for privilege in ["prvCreateOpportunity", "prvWriteLead"] {
+        bench.sandbox.set_settings(lacks(privilege));
+        let refused = bench.post(&action, asked(true, true, true, 3)).await;
+        assert_eq!(refused.refusal(), (403, "0x80040220".to_owned()));
+        assert_eq!(bench.sandbox.count("account"), 0, "{privilege}");
+    }
+    bench.sandbox.set_settings(DataverseSettings::default());
+    let reply = bench.post(&action, asked(true, true, true, 3)).await;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    let made: Vec<Value> = reply.json()["value"].as_array().unwrap().clone();
+    let kinds: Vec<_> = made.iter().map(|one| one["@odata.type"].clone()).collect();
     assert_eq!(
-        reply.json()["value"][0]["@odata.type"],
-        "#Microsoft.Dynamics.CRM.contact"
+        kinds,
+        ["account", "contact", "opportunity"].map(|kind| format!("#Microsoft.Dynamics.CRM.{kind}"))
     );
     let lead = bench.get(&address).await.json();
     assert_eq!(
         (&lead["statecode"], &lead["statuscode"]),
         (&json!(1), &json!(3))
     );
-    assert_eq!(bench.post(&action, body).await.status, 400);
+    assert_eq!(lead["_parentcontactid_value"], made[1]["contactid"]);
+    let opportunity = &bench.sandbox.records("opportunity")[0];
+    assert_eq!(opportunity["_originatingleadid_value"], id);
+    let again = bench.post(&action, asked(false, true, false, 3)).await;
+    assert_eq!(again.status, 400);
+    assert_eq!(bench.sandbox.count("contact"), 1);
+
+    // Nothing asked for, and the usual reason: only the state changes.
+    let other = bench.lead(ana()).await;
+    let action = format!("leads({other})/Microsoft.Dynamics.CRM.QualifyLead");
+    let reply = bench.post(&action, asked(false, false, false, -1)).await;
+    assert_eq!(reply.json()["value"], json!([]));
+    let lead = bench.get(&format!("leads({other})")).await.json();
+    assert_eq!(lead["statuscode"], 3);
     assert_eq!(bench.sandbox.count("contact"), 1);
 }
