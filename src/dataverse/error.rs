@@ -101,6 +101,9 @@ pub enum DataverseError {
     /// 412: somebody changed the record in between.
     #[error("the record was changed in between ({0})")]
     Changed(Box<Refusal>),
+    /// 400 or 410 for a link to further changes: it is too old. Read everything again.
+    #[error("the link to further changes is no longer known ({0})")]
+    LinkExpired(Box<Refusal>),
     /// 429: the service protection limits.
     #[error("the organization's limit was reached ({refusal})")]
     Throttled {
@@ -168,6 +171,7 @@ impl DataverseError {
             | Self::NotFound(refusal)
             | Self::Duplicate(refusal)
             | Self::Changed(refusal)
+            | Self::LinkExpired(refusal)
             | Self::Invalid(refusal)
             | Self::MissingPrivilege { refusal, .. }
             | Self::Throttled { refusal, .. }

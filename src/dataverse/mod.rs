@@ -7,6 +7,7 @@
 
 mod calls;
 mod certificate;
+mod changes;
 pub mod error;
 mod http;
 mod metadata;
@@ -27,6 +28,7 @@ use crate::destination_address::{self, AddressRefusal, Reach};
 
 pub use calls::{Condition, LeadQuery, UpsertRow};
 pub use certificate::{Certificate, CertificateError};
+pub use changes::{ChangePage, LeadChange, LeadOwner, LeadState, OrganizationUser, Qualification};
 pub use error::{DataverseError, Refusal, TokenProblem};
 pub use metadata::{Column, ColumnKind};
 

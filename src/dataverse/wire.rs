@@ -63,6 +63,77 @@ pub struct Collection<T> {
     pub next_link: Option<String>,
 }
 
+/// One page of changed leads.
+#[derive(Debug, Deserialize)]
+pub struct Changes {
+    /// The rows.
+    pub value: Vec<ChangedRow>,
+    /// Where the next page is; absent on the last one.
+    #[serde(rename = "@odata.nextLink")]
+    pub next_link: Option<String>,
+    /// What to follow for later changes; on the last page only.
+    #[serde(rename = "@odata.deltaLink")]
+    pub delta_link: Option<String>,
+}
+
+/// A lead that changed, or one that was deleted.
+#[derive(Debug, Deserialize)]
+pub struct ChangedRow {
+    /// The lead, where it is there.
+    #[serde(rename = "leadid")]
+    pub lead_id: Option<String>,
+    /// The lead that is gone.
+    pub id: Option<String>,
+    /// `deleted`, where it is gone.
+    pub reason: Option<String>,
+    /// 0 open, 1 qualified, 2 disqualified.
+    #[serde(rename = "statecode")]
+    pub state: Option<i64>,
+    /// The reason of the state.
+    #[serde(rename = "statuscode")]
+    pub status: Option<i64>,
+    /// A user or a team.
+    #[serde(rename = "_ownerid_value")]
+    pub owner: Option<String>,
+    /// Its name.
+    #[serde(rename = "_ownerid_value@OData.Community.Display.V1.FormattedValue")]
+    pub owner_name: Option<String>,
+    /// `systemuser` or `team`.
+    #[serde(rename = "_ownerid_value@Microsoft.Dynamics.CRM.lookuplogicalname")]
+    pub owner_table: Option<String>,
+    /// When it was changed last.
+    #[serde(rename = "modifiedon")]
+    pub modified_on: Option<String>,
+}
+
+/// A user of the organization.
+#[derive(Debug, Deserialize)]
+pub struct UserRow {
+    /// The id.
+    #[serde(rename = "systemuserid")]
+    pub id: String,
+    /// The full name.
+    #[serde(rename = "fullname")]
+    pub name: Option<String>,
+    /// The e-mail address.
+    #[serde(rename = "internalemailaddress")]
+    pub email: Option<String>,
+    /// What the user signs in with.
+    #[serde(rename = "domainname")]
+    pub sign_in_name: Option<String>,
+    /// Whether the user may still sign in.
+    #[serde(rename = "isdisabled")]
+    pub is_disabled: Option<bool>,
+}
+
+/// What is asked of a table's definition.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Definition {
+    /// Whether changes of its records are tracked.
+    pub change_tracking_enabled: Option<bool>,
+}
+
 /// What `RetrieveUserPrivileges` answers.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]

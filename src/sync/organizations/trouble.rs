@@ -32,6 +32,7 @@ pub fn trouble(error: &DataverseError) -> Trouble {
         DataverseError::RecordNotFound(_)
         | DataverseError::Duplicate(_)
         | DataverseError::Changed(_)
+        | DataverseError::LinkExpired(_)
         | DataverseError::Invalid(_)
         | DataverseError::Configuration { .. } => Trouble::RequestRefused,
     }

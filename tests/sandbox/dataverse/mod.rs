@@ -1,6 +1,7 @@
 //! The sandbox's Dataverse over the real wire, with raw requests: what a client may rely on.
 
 mod changes;
+mod client;
 mod definitions;
 mod faults;
 mod official_client;
