@@ -116,6 +116,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("actix_web", &["web", "auth", "sandbox", "app", "telemetry"]),
     ("oauth2", &["linkedin", "oidc"]),
     ("lettre", &["mail"]),
+    ("utoipa", &["web"]),
     (
         "reqwest",
         &[

@@ -20,6 +20,8 @@ use crate::domain::access::Permission;
 pub enum Access {
     /// Strangers, too.
     Public,
+    /// Strangers, too, and nobody's session is looked for: documents for programs.
+    Open,
     /// Machines whose message is signed: no session, no form token, never a redirect. The handler checks the signature.
     Signed,
     /// Everybody who is signed in, with whatever role or none.
@@ -226,7 +228,7 @@ async fn admit(
         let extensions = request.extensions();
         let user = extensions.get::<CurrentUser>();
         match (line.access, user) {
-            (Access::Public | Access::Signed, _) => None,
+            (Access::Public | Access::Open | Access::Signed, _) => None,
             (Access::SignedIn | Access::Needs(_), None) => Some(None),
             (Access::SignedIn | Access::Needs(_), Some(user))
                 if user.lacks_second_factor && !opens_without_second_factor(line.path) =>

@@ -20,6 +20,7 @@ mod account;
 mod account_links;
 mod accounts;
 pub mod api;
+mod api_reference;
 mod api_tokens;
 mod assignment_rules;
 mod audit_log;
@@ -244,16 +245,16 @@ pub fn serve(
             .app_data(web::Data::new(portal.clone()))
             .configure(health::routes)
             .configure(static_files::routes)
-            .configure(api::configure)
             .service(
-                // Beside the pages: nobody's session is looked for.
+                // Beside the pages: nobody's session is looked for. Before the API, below which its document is.
                 web::scope("")
                     .guard(guard::fn_guard(|context| {
-                        routes::is_signed(context.head().uri.path())
+                        routes::is_beside(context.head().uri.path())
                     }))
                     .wrap(from_fn(guards::host))
-                    .configure(routes::register_signed),
+                    .configure(routes::register_beside),
             )
+            .configure(api::configure)
             .service(
                 web::scope("")
                     .wrap(from_fn(visitor::recognise))

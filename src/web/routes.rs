@@ -7,16 +7,17 @@ use actix_web::{HttpResponse, web};
 
 use super::access::{self, Access, Entry, RouteInfo, get, post};
 use super::{
-    WebError, account, account_links, accounts, api_tokens, assignment_rules, audit_log, campaigns,
-    configuration_file, confirm, connect, connections, consent, custom_fields, dashboard,
-    deliveries, events, field_mappings, forgotten, forms, groups, home, integration_configuration,
-    invitations, lead_exports, lead_imports, leads, matching_strategies, microsoft_connector, oidc,
-    organizations, outbox, outgoing_webhooks, pauses, profiles, second_factor, second_factor_roles,
-    second_step, setup, sign_in, submissions, sync_status, system, users, webhooks,
+    WebError, account, account_links, accounts, api, api_reference, api_tokens, assignment_rules,
+    audit_log, campaigns, configuration_file, confirm, connect, connections, consent,
+    custom_fields, dashboard, deliveries, events, field_mappings, forgotten, forms, groups, home,
+    integration_configuration, invitations, lead_exports, lead_imports, leads, matching_strategies,
+    microsoft_connector, oidc, organizations, outbox, outgoing_webhooks, pauses, profiles,
+    second_factor, second_factor_roles, second_step, setup, sign_in, submissions, sync_status,
+    system, users, webhooks,
 };
 use crate::domain::access::Permission as P;
 
-use Access::{Needs, Public, Signed, SignedIn};
+use Access::{Needs, Open, Public, Signed, SignedIn};
 
 #[rustfmt::skip]
 fn entries() -> Vec<Entry> {
@@ -39,6 +40,8 @@ fn entries() -> Vec<Entry> {
 
         get ("/webhooks/linkedin",                  Signed,                webhooks::challenge),
         post("/webhooks/linkedin",                  Signed,                webhooks::receive),
+        get (api::document::PATH,                   Open,                  api::document::show),
+        get (api_reference::PATH,                   Public,                api_reference::show),
 
         get ("/account",                            SignedIn,              account::show),
         post("/account",                            SignedIn,              account::update),
@@ -293,32 +296,35 @@ pub(super) fn paths() -> &'static BTreeSet<&'static str> {
     PATHS.get_or_init(|| table().into_iter().map(|line| line.path).collect())
 }
 
-fn is_page(entry: &Entry) -> bool {
-    entry.info.access != Signed
+fn is_page(access: Access) -> bool {
+    !matches!(access, Signed | Open)
 }
 
 /// Registers the pages.
 pub fn register(config: &mut web::ServiceConfig) {
-    access::register(config, entries().into_iter().filter(is_page).collect());
+    let entries = entries().into_iter();
+    let pages = entries.filter(|entry| is_page(entry.info.access));
+    access::register(config, pages.collect());
 }
 
-/// Registers what is believed for its signature, without sessions around it.
-pub fn register_signed(config: &mut web::ServiceConfig) {
-    let entries = entries().into_iter().filter(|entry| !is_page(entry));
-    access::register(config, entries.collect());
+/// Registers what is for machines, without sessions around it: what is believed for its signature, and open documents.
+pub fn register_beside(config: &mut web::ServiceConfig) {
+    let entries = entries().into_iter();
+    let others = entries.filter(|entry| !is_page(entry.info.access));
+    access::register(config, others.collect());
 }
 
-/// Whether this path takes what is signed.
-pub fn is_signed(path: &str) -> bool {
+/// Whether this path is one of those.
+pub fn is_beside(path: &str) -> bool {
     static PATHS: OnceLock<Vec<&'static str>> = OnceLock::new();
-    let signed = PATHS.get_or_init(|| {
+    let beside = PATHS.get_or_init(|| {
         let lines = table().into_iter();
         lines
-            .filter(|line| line.access == Signed)
+            .filter(|line| !is_page(line.access))
             .map(|line| line.path)
             .collect()
     });
-    signed.contains(&path)
+    beside.contains(&path)
 }
 
 /// What is not in the table.

@@ -41,9 +41,16 @@ fn the_table_has_no_line_twice_and_only_few_public_ones() {
         .map(|line| line.path)
         .collect();
     assert_eq!(signed, ["/webhooks/linkedin"; 2]);
+    let open: Vec<String> = table()
+        .iter()
+        .filter(|line| line.access == Access::Open)
+        .map(|line| format!("{} {}", line.method, line.path))
+        .collect();
+    assert_eq!(open, ["GET /api/v1/openapi.json"]);
     assert_eq!(
         public,
         [
+            "GET /api/reference",
             "GET /invitations/{token}",
             "GET /password-resets/new",
             "GET /password-resets/{token}",
@@ -73,7 +80,7 @@ async fn strangers_are_asked_to_sign_in_and_change_nothing() {
     let portal = TestPortal::start().await;
     let browser = portal.browser();
     for line in table() {
-        if matches!(line.access, Access::Public | Access::Signed) {
+        if matches!(line.access, Access::Public | Access::Open | Access::Signed) {
             continue;
         }
         let path = concrete(line.path);

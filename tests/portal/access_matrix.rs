@@ -61,6 +61,8 @@ const PAGES: &[(&str, About, &str, &str)] = &[
     ("/account/consent",                   About::Portal,   SIGNED_IN, "AS"),
     ("/account/consent/withdrawal",        About::Portal,   SIGNED_IN, SIGNED_IN),
     ("/webhooks/linkedin",                 About::LinkedIn, SIGNATURE, SIGNATURE),
+    ("/api/v1/openapi.json",               About::Portal,   PUBLIC,    PUBLIC),
+    ("/api/reference",                     About::Portal,   PUBLIC,    PUBLIC),
     ("/dashboard",                         About::Portal,   "ASM",     ""),
     ("/dashboard.csv",                     About::Portal,   "ASM",     ""),
     ("/leads",                             About::Portal,   "ASM",     "AS"),

@@ -6,6 +6,9 @@
     clippy::panic
 )]
 
+#[path = "../support/python.rs"]
+mod python;
+
 mod authorization;
 mod controls;
 mod dataverse;

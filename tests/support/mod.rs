@@ -20,6 +20,7 @@ pub mod html;
 pub mod installation;
 pub mod oidc_provider;
 pub mod program;
+pub mod python;
 pub mod receiver;
 pub mod records;
 pub mod smtp_server;

@@ -1,70 +1,13 @@
 //! A real SMTP server (aiosmtpd) on loopback, in a virtual environment that is made once and kept in `target/`.
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use serde_json::Value;
 
-const NO_PYTHON: &str =
-    "this test needs python3 with venv: apt-get install python3 python3-venv (tests/run does it)";
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/smtp_server")
-}
-
-/// Made under another name first, because several tests may want it at once.
-fn python() -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let environment = target.join("aiosmtpd-1.4.6");
-    let python = environment.join("bin/python");
-    let works = |python: &Path| {
-        Command::new(python)
-            .args(["-c", "import aiosmtpd"])
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success())
-    };
-    if works(&python) {
-        return python;
-    }
-    let fresh = tempfile::Builder::new()
-        .prefix("aiosmtpd-")
-        .tempdir_in(target)
-        .unwrap();
-    let made = Command::new("python3")
-        .args(["-m", "venv"])
-        .arg(fresh.path())
-        .status();
-    assert!(made.is_ok_and(|status| status.success()), "{NO_PYTHON}");
-    let installed = Command::new(fresh.path().join("bin/python"))
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-        ])
-        .args(["--no-deps", "-r"])
-        .arg(folder().join("requirements.txt"))
-        .status();
-    assert!(
-        installed.is_ok_and(|status| status.success()),
-        "pip could not install tests/support/smtp_server/requirements.txt: this test needs PyPI (or a mirror set in pip's configuration)"
-    );
-    let fresh = fresh.keep();
-    match std::fs::rename(&fresh, &environment) {
-        Ok(()) => python,
-        // Somebody else was quicker: theirs is as good.
-        Err(_) if works(&python) => {
-            std::fs::remove_dir_all(&fresh).unwrap();
-            python
-        }
-        Err(error) => panic!("{}: {error}", environment.display()),
-    }
-}
+use super::python::{below_tests, python};
 
 /// A running server; ends when dropped.
 pub struct SmtpServer {
@@ -75,8 +18,13 @@ pub struct SmtpServer {
 
 impl SmtpServer {
     pub fn start() -> Self {
-        let mut child = Command::new(python())
-            .arg(folder().join("server.py"))
+        let python = python(
+            "aiosmtpd-1.4.6",
+            "aiosmtpd",
+            "support/smtp_server/requirements.txt",
+        );
+        let mut child = Command::new(python)
+            .arg(below_tests("support/smtp_server/server.py"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

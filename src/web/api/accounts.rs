@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::document::{self, Described, Group};
 use super::input::{self, Choice, Id, Parameters};
 use super::{ApiAnswer, output};
 use crate::domain::account::{CampaignSyncStatus, FormSyncStatus, OwnerType};
@@ -144,6 +145,13 @@ impl AccountsParameters {
     }
 }
 
+/// GET /accounts, in the document.
+pub fn describe_index() -> Described {
+    Described::new(Group::LinkedIn, "listAccounts", "List LinkedIn accounts")
+        .filters::<AccountsParameters>()
+        .sends_list::<AccountBody>(&document::account())
+}
+
 /// GET /accounts
 ///
 /// # Errors
@@ -166,6 +174,13 @@ pub async fn index(
         .await?;
     let next = older.map(|place| input::encode_cursor(ORDER, &place));
     Ok(output::list(rows, next))
+}
+
+/// GET /accounts/{id}, in the document.
+pub fn describe_show() -> Described {
+    Described::new(Group::LinkedIn, "getAccount", "Get a LinkedIn account")
+        .record::<AccountId>()
+        .sends::<AccountBody>(200, "The account.", document::account())
 }
 
 /// GET /accounts/{id}

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::document::{self, Described, Group};
 use super::input::{self, Id, Parameters};
 use super::{ApiAnswer, output};
 use crate::domain::form::{FormStatus, FormVersion, Question, QuestionKind};
@@ -229,6 +230,13 @@ pub struct FormsParameters {
     cursor: Option<String>,
 }
 
+/// GET /forms, in the document.
+pub fn describe_index() -> Described {
+    Described::new(Group::LinkedIn, "listForms", "List Lead Gen forms")
+        .filters::<FormsParameters>()
+        .sends_list::<FormBody>(&document::form())
+}
+
 /// GET /forms
 ///
 /// # Errors
@@ -263,6 +271,13 @@ pub async fn index(
         .collect();
     let next = page.older.map(|place| input::encode_cursor(ORDER, &place));
     Ok(output::list(rows, next))
+}
+
+/// GET /forms/{id}, in the document.
+pub fn describe_show() -> Described {
+    Described::new(Group::LinkedIn, "getForm", "Get a form with its versions")
+        .record::<FormId>()
+        .sends::<FormDetailBody>(200, "The form with its versions.", document::form_detail())
 }
 
 /// GET /forms/{id}

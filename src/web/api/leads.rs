@@ -10,6 +10,7 @@ use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::caller::Caller;
+use super::document::{self, Described, Group, LeadChange};
 use super::input::{self, Condition, Id, Parameters};
 use super::{ApiAnswer, ApiError, output};
 use crate::domain::access::Role;
@@ -112,6 +113,13 @@ pub struct LeadsParameters {
     cursor: Option<String>,
 }
 
+/// GET /leads, in the document.
+pub fn describe_index() -> Described {
+    Described::new(Group::Leads, "listLeads", "List leads")
+        .filters::<LeadsParameters>()
+        .sends_list::<LeadBody>(&document::lead())
+}
+
 /// GET /leads
 ///
 /// # Errors
@@ -157,6 +165,14 @@ pub async fn index(
         rows.into_iter().map(LeadBody::from).collect(),
         older.map(|place| input::encode_cursor(order.as_str(), &place)),
     ))
+}
+
+/// GET /leads/{id}, in the document.
+pub fn describe_show() -> Described {
+    Described::new(Group::Leads, "getLead", "Get a lead")
+        .record::<LeadId>()
+        .sends::<LeadBody>(200, "The lead.", document::lead())
+        .versioned()
 }
 
 /// GET /leads/{id}
@@ -258,6 +274,19 @@ impl LeadPatch {
             Err(ApiError::Unprocessable(errors))
         }
     }
+}
+
+/// PATCH /leads/{id}, in the document.
+pub fn describe_update() -> Described {
+    let media_types = ["application/json", "application/merge-patch+json"];
+    Described::new(Group::Leads, "updateLead", "Set status and owner of a lead")
+        .about(
+            "The change stands in the lead’s journal and in the audit log under the token’s name.",
+        )
+        .record::<LeadId>()
+        .takes::<LeadChange>("What is to change.", &media_types, &document::lead_change())
+        .sends::<LeadBody>(200, "The lead as it is now.", document::lead())
+        .changes_a_version()
 }
 
 /// PATCH /leads/{id}

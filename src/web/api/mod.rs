@@ -6,6 +6,7 @@
 
 mod accounts;
 pub mod caller;
+pub mod document;
 mod forms;
 mod input;
 mod leads;
@@ -25,7 +26,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::guards;
+use super::{api_reference, guards};
 use crate::domain::ids::ApiTokenId;
 use crate::domain::rate::Rate;
 
@@ -37,10 +38,10 @@ pub type ApiAnswer = Result<actix_web::HttpResponse, ApiError>;
 /// Where the API is.
 pub const ROOT: &str = "/api/v1";
 
-/// Whether an address is the API's, so that an error there must be no page.
+/// Whether an address is the API's, so that an error there must be no page. The reference is a page.
 #[must_use]
 pub fn is_below(path: &str) -> bool {
-    path == "/api" || path.starts_with("/api/")
+    path == "/api" || (path.starts_with("/api/") && path != api_reference::PATH)
 }
 
 /// Puts the API into the server.

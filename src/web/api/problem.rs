@@ -8,6 +8,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use chrono::TimeDelta;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::auth::api_tokens::Refusal;
 use crate::domain::access::Permission;
@@ -222,7 +223,7 @@ impl ResponseError for ApiError {
 }
 
 /// An error as programs read it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Problem {
     /// Always `about:blank`: the status says the kind.
     r#type: &'static str,
@@ -239,8 +240,33 @@ pub struct Problem {
     errors: Vec<FieldProblem>,
 }
 
+impl Problem {
+    /// An example for the document.
+    pub fn example(
+        status: u16,
+        title: &'static str,
+        detail: &str,
+        field: Option<(&str, &str)>,
+    ) -> Self {
+        Self {
+            r#type: "about:blank",
+            title,
+            status,
+            detail: detail.to_owned(),
+            request_id: "0193c5a8-7f0e-7c41-9a55-3f2b7c1d9e10".to_owned(),
+            errors: field
+                .map(|(field, detail)| FieldProblem {
+                    field: field.to_owned(),
+                    detail: detail.to_owned(),
+                })
+                .into_iter()
+                .collect(),
+        }
+    }
+}
+
 /// What is wrong with one parameter or member of the body.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct FieldProblem {
     /// The parameter or member.
     field: String,

@@ -11,6 +11,7 @@ use actix_web::{
 };
 
 use super::caller::Caller;
+use super::document::Described;
 use super::{ApiError, accounts, forms, leads, rules, submissions, sync_requests, sync_runs};
 use crate::domain::access::Permission as P;
 use crate::web::{Portal, WebError};
@@ -24,6 +25,8 @@ pub struct ApiRoute {
     pub path: &'static str,
     /// What the token's role must allow.
     pub needs: P,
+    /// What the document says of it.
+    pub described: fn() -> Described,
 }
 
 struct Entry {
@@ -31,7 +34,13 @@ struct Entry {
     route: Route,
 }
 
-fn entry<F, Args>(method: Method, path: &'static str, needs: P, handler: F) -> Entry
+fn entry<F, Args>(
+    method: Method,
+    path: &'static str,
+    needs: P,
+    handler: F,
+    described: fn() -> Described,
+) -> Entry
 where
     F: Handler<Args>,
     Args: FromRequest + 'static,
@@ -47,6 +56,7 @@ where
             method,
             path,
             needs,
+            described,
         },
         route: route.to(handler),
     }
@@ -55,25 +65,25 @@ where
 #[rustfmt::skip]
 fn entries() -> Vec<Entry> {
     vec![
-        entry(Method::GET,   "/leads",             P::ViewLeads,       leads::index),
-        entry(Method::GET,   "/leads/{id}",        P::ViewLeads,       leads::show),
-        entry(Method::PATCH, "/leads/{id}",        P::EditLeads,       leads::update),
-        entry(Method::GET,   "/submissions",       P::ViewSubmissions, submissions::index),
-        entry(Method::GET,   "/submissions/{id}",  P::ViewSubmissions, submissions::show),
-        entry(Method::POST,  "/submissions",       P::WriteSyncedData, submissions::create),
-        entry(Method::POST,  "/submissions/{id}/retries", P::EditLeads, submissions::retry),
-        entry(Method::GET,   "/accounts",          P::ViewAccounts,    accounts::index),
-        entry(Method::GET,   "/accounts/{id}",     P::ViewAccounts,    accounts::show),
-        entry(Method::GET,   "/forms",             P::ViewForms,       forms::index),
-        entry(Method::GET,   "/forms/{id}",        P::ViewForms,       forms::show),
-        entry(Method::GET,   "/sync-status",       P::ViewSyncStatus,  sync_runs::status),
-        entry(Method::GET,   "/sync-runs",         P::ViewSyncStatus,  sync_runs::index),
-        entry(Method::POST,  "/sync-runs",         P::WriteSyncedData, sync_requests::create),
-        entry(Method::GET,   "/sync-runs/{id}",    P::ViewSyncStatus,  sync_runs::show),
-        entry(Method::GET,   "/field-mappings",      P::ViewMappings,   rules::mappings),
-        entry(Method::GET,   "/field-mappings/{id}", P::ViewMappings,   rules::mapping),
-        entry(Method::GET,   "/matching-strategies", P::ViewStrategies, rules::strategies),
-        entry(Method::GET,   "/matching-strategies/{id}", P::ViewStrategies, rules::strategy),
+        entry(Method::GET,   "/leads",             P::ViewLeads,       leads::index, leads::describe_index),
+        entry(Method::GET,   "/leads/{id}",        P::ViewLeads,       leads::show, leads::describe_show),
+        entry(Method::PATCH, "/leads/{id}",        P::EditLeads,       leads::update, leads::describe_update),
+        entry(Method::GET,   "/submissions",       P::ViewSubmissions, submissions::index, submissions::describe_index),
+        entry(Method::GET,   "/submissions/{id}",  P::ViewSubmissions, submissions::show, submissions::describe_show),
+        entry(Method::POST,  "/submissions",       P::WriteSyncedData, submissions::create, submissions::describe_create),
+        entry(Method::POST,  "/submissions/{id}/retries", P::EditLeads, submissions::retry, submissions::describe_retry),
+        entry(Method::GET,   "/accounts",          P::ViewAccounts,    accounts::index, accounts::describe_index),
+        entry(Method::GET,   "/accounts/{id}",     P::ViewAccounts,    accounts::show, accounts::describe_show),
+        entry(Method::GET,   "/forms",             P::ViewForms,       forms::index, forms::describe_index),
+        entry(Method::GET,   "/forms/{id}",        P::ViewForms,       forms::show, forms::describe_show),
+        entry(Method::GET,   "/sync-status",       P::ViewSyncStatus,  sync_runs::status, sync_runs::describe_status),
+        entry(Method::GET,   "/sync-runs",         P::ViewSyncStatus,  sync_runs::index, sync_runs::describe_index),
+        entry(Method::POST,  "/sync-runs",         P::WriteSyncedData, sync_requests::create, sync_requests::describe_create),
+        entry(Method::GET,   "/sync-runs/{id}",    P::ViewSyncStatus,  sync_runs::show, sync_runs::describe_show),
+        entry(Method::GET,   "/field-mappings",      P::ViewMappings,   rules::mappings, rules::describe_mappings),
+        entry(Method::GET,   "/field-mappings/{id}", P::ViewMappings,   rules::mapping, rules::describe_mapping),
+        entry(Method::GET,   "/matching-strategies", P::ViewStrategies, rules::strategies, rules::describe_strategies),
+        entry(Method::GET,   "/matching-strategies/{id}", P::ViewStrategies, rules::strategy, rules::describe_strategy),
     ]
 }
 

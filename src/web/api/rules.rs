@@ -7,6 +7,7 @@ use actix_web::web::Data;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::document::{self, Described, Group};
 use super::input::{self, Id, Parameters};
 use super::{ApiAnswer, output};
 use crate::domain::field_mapping::{FieldMapping, SourceKind, Transform, WritePolicy};
@@ -75,6 +76,14 @@ pub struct MappingsParameters {
     target: Option<FieldKey>,
 }
 
+/// GET /field-mappings, in the document.
+pub fn describe_mappings() -> Described {
+    Described::new(Group::Rules, "listFieldMappings", "List field mappings")
+        .about("The list comes whole: `next_cursor` is always null.")
+        .filters::<MappingsParameters>()
+        .sends_list::<MappingBody>(&document::mapping())
+}
+
 /// GET /field-mappings
 ///
 /// # Errors
@@ -96,6 +105,14 @@ pub async fn mappings(
         .map(MappingBody::from)
         .collect();
     Ok(output::list(rows, None))
+}
+
+/// GET /field-mappings/{id}, in the document.
+pub fn describe_mapping() -> Described {
+    Described::new(Group::Rules, "getFieldMapping", "Get a field mapping")
+        .record::<MappingId>()
+        .sends::<MappingBody>(200, "The mapping.", document::mapping())
+        .versioned()
 }
 
 /// GET /field-mappings/{id}
@@ -152,6 +169,18 @@ impl From<MatchingStrategy> for StrategyBody {
 #[serde(deny_unknown_fields)]
 pub struct NoParameters {}
 
+/// GET /matching-strategies, in the document.
+pub fn describe_strategies() -> Described {
+    Described::new(
+        Group::Rules,
+        "listMatchingStrategies",
+        "List matching strategies",
+    )
+    .about("The list comes whole: `next_cursor` is always null.")
+    .filters::<NoParameters>()
+    .sends_list::<StrategyBody>(&document::strategy())
+}
+
 /// GET /matching-strategies
 ///
 /// # Errors
@@ -160,6 +189,18 @@ pub async fn strategies(portal: Data<Portal>, _: Parameters<NoParameters>) -> Ap
     let strategies = portal.store.read(matching_strategies::list).await?;
     let rows = strategies.into_iter().map(StrategyBody::from).collect();
     Ok(output::list(rows, None))
+}
+
+/// GET /matching-strategies/{id}, in the document.
+pub fn describe_strategy() -> Described {
+    Described::new(
+        Group::Rules,
+        "getMatchingStrategy",
+        "Get a matching strategy",
+    )
+    .record::<StrategyId>()
+    .sends::<StrategyBody>(200, "The strategy.", document::strategy())
+    .versioned()
 }
 
 /// GET /matching-strategies/{id}

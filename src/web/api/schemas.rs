@@ -2,11 +2,14 @@
 
 use std::borrow::Cow;
 
-use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, Type};
-use utoipa::openapi::{RefOr, Schema};
+use utoipa::openapi::schema::{
+    AnyOfBuilder, Array, KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type,
+};
+use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::input::Choice;
+use super::output::Listed;
 use crate::domain::account::{CampaignSyncStatus, FormSyncStatus, LeadType, OwnerType};
 use crate::domain::assignment::OwnerStep;
 use crate::domain::field_mapping::{FlagKind, MappingOutcome, SourceKind, WritePolicy};
@@ -15,7 +18,7 @@ use crate::domain::ids::{
     AccountId, CampaignId, FormId, FormVersionId, LeadId, MappingId, ProfileId, RunId, StrategyId,
     SubmissionId, UserId,
 };
-use crate::domain::lead::{FieldKey, LeadSource, LeadStatus};
+use crate::domain::lead::{FieldKey, LeadField, LeadSource, LeadStatus};
 use crate::domain::matching::ComparisonResult;
 use crate::domain::submission::{
     MatchingStatus, ProcessingState, SubmissionReason, SubmissionView,
@@ -24,6 +27,15 @@ use crate::domain::sync::{FailureReason, RunKind, RunStatus, RunTrigger};
 use crate::store::lead_lists::LeadOrder;
 use crate::web::accounts::AccountState;
 use crate::web::keyset::FilterDay;
+
+/// All of them by name: parameters only point at theirs.
+pub fn words_and_identifiers() -> Vec<(String, RefOr<Schema>)> {
+    let mut all = identifiers();
+    all.append(&mut word_lists());
+    all.push((FieldKey::name().into_owned(), FieldKey::schema()));
+    all.push((FilterDay::name().into_owned(), FilterDay::schema()));
+    all
+}
 
 fn text(format: SchemaFormat, description: &str) -> Object {
     ObjectBuilder::new()
@@ -46,7 +58,11 @@ macro_rules! identifiers {
                 Cow::Borrowed(stringify!($name))
             }
         }
-    )+};
+    )+
+
+    fn identifiers() -> Vec<(String, RefOr<Schema>)> {
+        vec![$((stringify!($name).to_owned(), $name::schema())),+]
+    }};
 }
 
 identifiers! {
@@ -84,7 +100,11 @@ macro_rules! word_lists {
                 Cow::Borrowed(stringify!($name))
             }
         }
-    )+};
+    )+
+
+    fn word_lists() -> Vec<(String, RefOr<Schema>)> {
+        vec![$((stringify!($name).to_owned(), $name::schema())),+]
+    }};
 }
 
 word_lists! {
@@ -116,11 +136,19 @@ word_lists! {
 
 impl PartialSchema for FieldKey {
     fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new()
-            .schema_type(Type::String)
-            .description(Some(
-                "The word of a lead field, such as `email`; `custom.<name>` for a custom field.",
-            ))
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        let words: Vec<String> = LeadField::ALL
+            .iter()
+            .map(|field| format!("`{}`: {}", field.as_str(), field.label()))
+            .collect();
+        let about = format!(
+            "A lead field — {} · `custom.` and its name: a custom field.",
+            words.join(" · ")
+        );
+        AnyOfBuilder::new()
+            .item(text().enum_values(Some(LeadField::ALL.iter().map(|field| field.as_str()))))
+            .item(text().pattern(Some("^custom\\.[a-z][a-z0-9_]{0,49}$")))
+            .description(Some(about))
             .examples(["email", "custom.budget"])
             .into()
     }
@@ -134,16 +162,42 @@ impl ToSchema for FieldKey {
 
 impl PartialSchema for FilterDay {
     fn schema() -> RefOr<Schema> {
-        text(
+        let mut day = text(
             SchemaFormat::KnownFormat(KnownFormat::Date),
             "A day in UTC, from 1970 to 9998.",
-        )
-        .into()
+        );
+        day.pattern = Some("^(19[7-9]|[2-9][0-9]{2})[0-9]-[0-9]{2}-[0-9]{2}$".to_owned());
+        day.into()
     }
 }
 
 impl ToSchema for FilterDay {
     fn name() -> Cow<'static, str> {
         Cow::Borrowed("Day")
+    }
+}
+
+impl<T: ToSchema> PartialSchema for Listed<T> {
+    fn schema() -> RefOr<Schema> {
+        let cursor = ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+            .description(Some("Where the next page begins; null on the last one."));
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .description(Some("One page of a list."))
+            .property("data", Array::new(Ref::from_schema_name(T::name())))
+            .property("next_cursor", cursor)
+            .into()
+    }
+}
+
+impl<T: ToSchema> ToSchema for Listed<T> {
+    fn name() -> Cow<'static, str> {
+        Cow::Owned(format!("{}List", T::name()))
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(schemas);
     }
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::caller::Caller;
+use super::document::{self, Described, Group, SyncWish};
 use super::input;
 use super::{ApiAnswer, ApiError, output};
 use crate::domain::connections::Deployment;
@@ -153,6 +154,19 @@ fn request(
         asked.profile_ids.push(profile.id);
     }
     Ok(asked)
+}
+
+/// POST /sync-runs, in the document.
+pub fn describe_create() -> Described {
+    Described::new(Group::Synchronization, "requestSync", "Synchronize now")
+        .about("The same as “Sync now” on the pages; the runs appear as they begin.")
+        .takes::<SyncWish>(
+            "What is to be synchronized.",
+            &["application/json"],
+            &document::sync_wish(),
+        )
+        .sends::<SyncRequestBody>(202, "What will be synchronized.", document::sync_request())
+        .problems(&[409])
 }
 
 /// POST /sync-runs

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::document::{self, Described, Group};
 use super::input::{self, Id, Parameters};
 use super::{ApiAnswer, output};
 use crate::domain::ids::{AccountId, ProfileId, RunId};
@@ -73,6 +74,16 @@ impl From<StatusTotals> for SyncStatusBody {
             },
         }
     }
+}
+
+/// GET /sync-status, in the document.
+pub fn describe_status() -> Described {
+    Described::new(
+        Group::Synchronization,
+        "getSyncStatus",
+        "How the synchronization stands",
+    )
+    .sends::<SyncStatusBody>(200, "The numbers.", document::sync_status())
 }
 
 /// GET /sync-status
@@ -162,6 +173,13 @@ pub struct SyncRunsParameters {
     cursor: Option<String>,
 }
 
+/// GET /sync-runs, in the document.
+pub fn describe_index() -> Described {
+    Described::new(Group::Synchronization, "listSyncRuns", "List sync runs")
+        .filters::<SyncRunsParameters>()
+        .sends_list::<SyncRunBody>(&document::sync_run())
+}
+
 /// GET /sync-runs
 ///
 /// # Errors
@@ -184,6 +202,13 @@ pub async fn index(
     let next = page.older.map(|place| input::encode_cursor(ORDER, &place));
     let rows = page.rows.into_iter().map(SyncRunBody::from).collect();
     Ok(output::list(rows, next))
+}
+
+/// GET /sync-runs/{id}, in the document.
+pub fn describe_show() -> Described {
+    Described::new(Group::Synchronization, "getSyncRun", "Get a sync run")
+        .record::<RunId>()
+        .sends::<SyncRunBody>(200, "The run.", document::sync_run())
 }
 
 /// GET /sync-runs/{id}

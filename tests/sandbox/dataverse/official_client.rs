@@ -1,13 +1,12 @@
 //! Microsoft's official Python client (PyPI `PowerPlatform-Dataverse-Client` 1.1.0) against the sandbox, unchanged: it signs in with
 //! `azure-identity`, and trusts the certificate by `REQUESTS_CA_BUNDLE`.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use leadgen::sandbox::dataverse::{CLIENT_ID, CLIENT_SECRET, DataverseOptions, TENANT, start};
 use serde_json::json;
 
-use crate::official_client::{folder, python};
+use crate::python::{below_tests, python, run};
 
 #[test]
 fn the_official_python_client_works_against_the_sandbox() {
@@ -21,23 +20,14 @@ fn the_official_python_client_works_against_the_sandbox() {
     let python = python(
         "powerplatform-dataverse-client-1.1.0",
         "PowerPlatform.Dataverse.client, azure.identity",
-        "requirements_dataverse.txt",
+        "sandbox/requirements_dataverse.txt",
     );
-    let mut child = Command::new(python)
-        .arg(folder().join("official_dataverse_client.py"))
-        .env("REQUESTS_CA_BUNDLE", &certificate)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(told.to_string().as_bytes())
-        .unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = run(
+        Command::new(python)
+            .arg(below_tests("sandbox/official_dataverse_client.py"))
+            .env("REQUESTS_CA_BUNDLE", &certificate),
+        &told.to_string(),
+    );
     assert!(
         output.status.success(),
         "{}",

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::document::{self, Described, Group};
 use super::input::{self, Choice, Id, Parameters};
 use super::{ApiAnswer, output};
 use crate::domain::account::LeadType;
@@ -24,7 +25,7 @@ use crate::web::keyset::FilterDay;
 use crate::web::submissions::SubmissionsQuery;
 use answers::{AnswerBody, ConsentResponseBody};
 use decision::DecisionBody;
-pub use writes::{create, retry};
+pub use writes::{create, describe_create, describe_retry, retry};
 
 /// The order of the list, for its cursors.
 const ORDER: &str = "submitted";
@@ -181,6 +182,17 @@ pub struct SubmissionsParameters {
     cursor: Option<String>,
 }
 
+/// GET /submissions, in the document.
+pub fn describe_index() -> Described {
+    Described::new(
+        Group::Submissions,
+        "listSubmissions",
+        "List form submissions",
+    )
+    .filters::<SubmissionsParameters>()
+    .sends_list::<SubmissionBody>(&document::submission())
+}
+
 /// GET /submissions
 ///
 /// # Errors
@@ -215,6 +227,17 @@ pub async fn index(
     let next = page.older.map(|place| input::encode_cursor(ORDER, &place));
     let rows = page.rows.into_iter().map(SubmissionBody::from).collect();
     Ok(output::list(rows, next))
+}
+
+/// GET /submissions/{id}, in the document.
+pub fn describe_show() -> Described {
+    Described::new(
+        Group::Submissions,
+        "getSubmission",
+        "Get a form submission with its answers and its decision",
+    )
+    .record::<SubmissionId>()
+    .sends::<SubmissionDetailBody>(200, "The submission.", document::submission_detail())
 }
 
 /// GET /submissions/{id}

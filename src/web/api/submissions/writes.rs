@@ -11,10 +11,31 @@ use crate::store::{StoreError, audit, submissions};
 use crate::sync::acts::{self, Act, By, Outcome};
 use crate::sync::hand_in::{HandInError, hand_in};
 use crate::web::api::caller::Caller;
+use crate::web::api::document::{self, Described, Group, LinkedInResponse};
 use crate::web::api::input::{self, Id};
 use crate::web::api::{ApiAnswer, ApiError, output};
 use crate::web::submissions::acts::make_due;
 use crate::web::{Portal, body};
+
+/// POST /submissions, in the document.
+pub fn describe_create() -> Described {
+    Described::new(Group::Submissions, "handInSubmission", "Hand in a form submission")
+        .about(
+            "Its bytes are kept, and it is decided about as if it was pulled. LinkedIn’s response id makes it harmless to repeat.",
+        )
+        .takes::<LinkedInResponse>(
+            "One response in LinkedIn’s own shape. The account and the form must be known here.",
+            &["application/json"],
+            &document::response(),
+        )
+        .sends::<SubmissionDetailBody>(
+            200,
+            "The response id was known: the submission that there is.",
+            document::submission_detail(),
+        )
+        .sends_new::<SubmissionDetailBody>("The new submission.", document::submission_detail())
+        .problems(&[409])
+}
 
 /// POST /submissions
 ///
@@ -57,6 +78,23 @@ fn refusal(error: HandInError) -> ApiError {
         HandInError::NotAllowed(why) => StoreError::Rule(why).into(),
         HandInError::Store(error) => error.into(),
     }
+}
+
+/// POST /submissions/{id}/retries, in the document.
+pub fn describe_retry() -> Described {
+    Described::new(
+        Group::Submissions,
+        "retrySubmission",
+        "Map and match a submission again",
+    )
+    .about("Only what failed or has no lead, and was not set aside, is tried. No body is needed.")
+    .record::<SubmissionId>()
+    .sends::<SubmissionDetailBody>(
+        200,
+        "The submission as it is now.",
+        document::submission_detail(),
+    )
+    .problems(&[409])
 }
 
 /// POST /submissions/{id}/retries: maps and matches it again, as people do on its page.
