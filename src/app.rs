@@ -198,12 +198,14 @@ impl App {
             Some(mail) => Some(Mailer::new(mail).map_err(StartError::Mail)?),
             None => None,
         };
+        let organizations =
+            Organizations::new(store.clone(), options.clock.clone(), key.clone(), dataverse);
         let ctx = SyncContext {
             store,
             clock: options.clock,
             linkedin,
             oauth,
-            dataverse,
+            organizations,
             mailer,
             secret_key: key,
             options: Arc::new(sync),
@@ -334,7 +336,7 @@ impl App {
             Arc::clone(&self.settings),
             signing,
             Arc::clone(&self.connector),
-            Organizations::new(&self.ctx),
+            self.ctx.organizations.clone(),
             Arc::clone(&self.wake),
         )
         .map(|portal| portal.with_oidc(self.oidc.clone()))

@@ -29,9 +29,9 @@ use uuid::Uuid;
 use crate::pages::ACCOUNT;
 use crate::{Figures, cpu_seconds, figures};
 
-const KEY: &str = "3pai4+eZ88eD1Hwif5wPi40RW4z0QfhXVJlpn7FWM8s=";
+pub const KEY: &str = "3pai4+eZ88eD1Hwif5wPi40RW4z0QfhXVJlpn7FWM8s=";
 
-fn runtime() -> tokio::runtime::Runtime {
+pub fn runtime() -> tokio::runtime::Runtime {
     let _ = rustls::crypto::ring::default_provider().install_default();
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -87,7 +87,7 @@ pub fn whole(database: &str, server: &str, page_size: u32, again: bool) -> Figur
 }
 
 /// Notes the resident memory twenty times a second until the sender is dropped.
-fn sample() -> (
+pub fn sample() -> (
     std::sync::mpsc::Sender<()>,
     std::thread::JoinHandle<Vec<f64>>,
 ) {

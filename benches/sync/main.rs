@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench sync` runs 100,000 responses on SQLite and, with `LEADGEN_TEST_DATABASE_URL`, on PostgreSQL;
 //! `-- --responses N --runs N --page-size N` change the work. `-- others` runs what people would use instead, on the same
-//! pages; `-- growth` shows memory and cost as the table grows to a million responses (see `others.rs`). Wall seconds, CPU seconds and peak memory are the
+//! pages; `-- delivery` sends the leads on to Dynamics 365; `-- growth` shows memory and cost as the table grows to a million responses (see `others.rs`). Wall seconds, CPU seconds and peak memory are the
 //! operating system's account of each process; the server of the pages is another process and counts nowhere.
 #![allow(
     clippy::unwrap_used,
@@ -12,6 +12,7 @@
     reason = "a benchmark may panic"
 )]
 
+mod delivery;
 mod job;
 mod others;
 mod pages;
@@ -33,6 +34,9 @@ pub struct Figures {
     /// Resident memory after a tenth, half and all of the time, MiB; zero where nobody looked.
     #[serde(default)]
     pub resident: [f64; 3],
+    /// Records that were worked on; zero where nobody counted.
+    #[serde(default)]
+    pub records: usize,
 }
 
 struct Options {
@@ -72,6 +76,14 @@ fn main() {
                 arguments[2].parse().unwrap(),
             ));
         }
+        Some("serve-dataverse") => return delivery::serve(&arguments[1]),
+        Some("deliver") => {
+            return print(&delivery::deliver(
+                &arguments[1],
+                &arguments[2],
+                &arguments[3],
+            ));
+        }
         Some("plain") => return print(&plain::write(&arguments[1], &arguments[2])),
         _ => {}
     }
@@ -97,6 +109,7 @@ fn main() {
     }
     match arguments.first().map(String::as_str) {
         Some("others") => others::compare(&options),
+        Some("delivery") => delivery::compare(&options),
         Some("growth") => others::growth(&options),
         _ => compare(&options),
     }
@@ -132,18 +145,25 @@ impl Drop for Server {
     }
 }
 
+impl Server {
+    /// Runs this program with other arguments; it prints its address.
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        Self(child, line.trim().to_owned())
+    }
+}
+
 /// Serves so many responses, from this number on.
 fn server(responses: usize, first: usize) -> Server {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["serve", &responses.to_string(), &first.to_string()])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    Server(child, line.trim().to_owned())
+    Server::start(&["serve", &responses.to_string(), &first.to_string()])
 }
 
 fn median(mut numbers: Vec<f64>) -> f64 {
@@ -247,6 +267,7 @@ pub fn figures(begun: std::time::Instant, cpu_before: f64) -> Figures {
         cpu: cpu_seconds() - cpu_before,
         peak: memory("VmHWM:"),
         resident: [0.0; 3],
+        records: 0,
     }
 }
 

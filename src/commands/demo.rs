@@ -1,4 +1,5 @@
-//! `leadgen demo`: the whole main job on an embedded SQLite file against the built-in LinkedIn sandbox.
+//! `leadgen demo`: the whole main job on an embedded SQLite file against the built-in LinkedIn sandbox, and on into the
+//! sandbox's Dynamics 365 organization.
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
@@ -12,16 +13,21 @@ use super::{CommandError, say, status};
 use crate::app::{App, AppOptions};
 use crate::auth::accounts::{self, NewUser};
 use crate::auth::passwords;
+use crate::destination_address::Reach;
 use crate::domain::access::Role;
 use crate::domain::connections::Setting;
 use crate::domain::ids::{OrganizationId, ProfileId, UserId};
+use crate::domain::organization::CredentialKind;
 use crate::domain::time_zone::TimeZone;
+use crate::sandbox::dataverse::{self, DataverseHandle, DataverseOptions};
 use crate::sandbox::{self, Decision, SandboxHandle, SandboxOptions};
 use crate::settings::Settings;
 use crate::store::audit::Actor;
+use crate::store::dataverse_organizations::{self, Reach as OrganizationReach};
 use crate::store::leases::ClaimFilter;
-use crate::store::{self, StoreError};
+use crate::store::{self, StoreError, organization_leads};
 use crate::sync::connect::CallbackQuery;
+use crate::sync::delivery;
 
 /// Arguments of `leadgen demo`.
 #[derive(Debug, clap::Args)]
@@ -50,6 +56,7 @@ const PEOPLE: &[(&str, &str, Role)] = &[
 ];
 
 const PROFILE: &str = "Demo profile";
+const DYNAMICS: &str = "Contoso (Dynamics 365 sandbox)";
 
 /// Does the job, prints what it did, then serves.
 ///
@@ -59,7 +66,9 @@ pub async fn run(arguments: Arguments) -> Result<(), CommandError> {
     let begun = Instant::now();
     let leads = usize::try_from(arguments.leads).unwrap_or(usize::MAX);
     let sandbox = start_sandbox(leads)?;
+    let dynamics = start_dynamics()?;
     let settings = settings(&arguments.database_url, &sandbox)?;
+    let settings = with_dynamics(settings, &dynamics)?;
     let listener = listen(&settings)?;
     let app = App::open(with_address(settings, &listener)?, AppOptions::default())?;
     app.migrate().await?;
@@ -80,16 +89,23 @@ pub async fn run(arguments: Arguments) -> Result<(), CommandError> {
         "A fresh installation starts with No. Change it under Settings › LinkedIn account connections.",
     );
     say("");
-    authorize(&app, &owner, &sandbox).await?;
+    let organization = add_dynamics(&app, &dynamics).await?;
+    authorize(&app, &owner, &sandbox, &organization).await?;
     app.scheduler()
         .run_until_idle(&ClaimFilter::default())
         .await
         .map_err(|error| CommandError::Failed(error.to_string()))?;
+    send_again(&app, &organization).await?;
+    delivery::run_due(app.scheduler().context()).await?;
 
     let totals = app.store().read(store::status::aggregate).await?;
     for line in status::lines(&totals) {
         say(&line);
     }
+    say(&format!(
+        "Leads in Dynamics 365  {}",
+        dynamics.count("lead")
+    ));
     say(&format!(
         "Seconds                {:.1}",
         begun.elapsed().as_secs_f64()
@@ -113,9 +129,11 @@ pub async fn run(arguments: Arguments) -> Result<(), CommandError> {
         app.settings().http.public_url
     ));
     say(&format!("Submit a lead   {}/sandbox/", sandbox.base_url()));
+    say(&format!("Dynamics 365    {}/", dynamics.url()));
     say("Stop with Ctrl+C.");
     app.serve(listener, true).await?;
     sandbox.stop();
+    dynamics.stop();
     Ok(())
 }
 
@@ -131,6 +149,38 @@ fn start_sandbox(leads: usize) -> Result<SandboxHandle, CommandError> {
     start(8081)
         .or_else(|_| start(0))
         .map_err(|error| CommandError::Failed(format!("the sandbox cannot be started: {error}")))
+}
+
+fn start_dynamics() -> Result<DataverseHandle, CommandError> {
+    let start = |port: u16| {
+        dataverse::start(DataverseOptions {
+            bind: SocketAddr::from(([127, 0, 0, 1], port)),
+            ..DataverseOptions::default()
+        })
+    };
+    start(8443).or_else(|_| start(0)).map_err(|error| {
+        CommandError::Failed(format!(
+            "the Dynamics 365 sandbox cannot be started: {error}"
+        ))
+    })
+}
+
+/// The settings by which the portal finds and believes the sandbox's organization.
+fn with_dynamics(
+    mut settings: Settings,
+    dynamics: &DataverseHandle,
+) -> Result<Settings, CommandError> {
+    let failed = |error: String| CommandError::Failed(error);
+    let pem = dynamics.certificate_pem().as_bytes();
+    let certificate =
+        reqwest::Certificate::from_pem(pem).map_err(|error| failed(error.to_string()))?;
+    settings.destinations.authorities.push(certificate);
+    settings.destinations.reach = Reach::Anywhere;
+    settings.entra_url = dynamics
+        .url()
+        .parse()
+        .map_err(|_| failed("the sandbox has no address".to_owned()))?;
+    Ok(settings)
 }
 
 /// The environment's settings, with LinkedIn replaced by the sandbox and a database of the demonstration's own.
@@ -256,8 +306,84 @@ async fn allow_connections(app: &App, owner: &UserId) -> Result<(), CommandError
         .map_err(|error| CommandError::Failed(error.to_string()))
 }
 
+/// Adds the sandbox's organization, or tells the portal where it is this time.
+async fn add_dynamics(
+    app: &App,
+    dynamics: &DataverseHandle,
+) -> Result<OrganizationId, CommandError> {
+    let organizations = &app.scheduler().context().organizations.clone();
+    let (now, reach) = (
+        app.clock().now(),
+        OrganizationReach {
+            address: dynamics.url(),
+            tenant: dataverse::TENANT.to_owned(),
+            client_id: dataverse::CLIENT_ID.to_owned(),
+        },
+    );
+    let known = app
+        .store()
+        .read(|conn| {
+            let all = dataverse_organizations::by_id(conn)?.into_values();
+            Ok::<_, StoreError>(
+                all.map(|one| one.organization)
+                    .find(|one| one.name == DYNAMICS),
+            )
+        })
+        .await?;
+    let id = known
+        .as_ref()
+        .map_or_else(|| OrganizationId::new(Uuid::now_v7()), |one| one.id.clone());
+    let secret = SecretString::from(dataverse::CLIENT_SECRET);
+    let credential = organizations
+        .seal(&id, CredentialKind::Secret, &secret)
+        .map_err(CommandError::Failed)?;
+    let organization = id.clone();
+    app.store()
+        .write(move |conn| match known {
+            Some(known) => {
+                let (version, credential) = (known.lock_version, Some(&credential));
+                dataverse_organizations::update(
+                    conn,
+                    &organization,
+                    version,
+                    DYNAMICS,
+                    &reach,
+                    credential,
+                    now,
+                )?;
+                // The sandbox forgot everything at its end.
+                organization_leads::forget(conn, &organization)
+            }
+            None => dataverse_organizations::insert(
+                conn,
+                &organization,
+                DYNAMICS,
+                &reach,
+                &credential,
+                now,
+            ),
+        })
+        .await?;
+    organizations.check(&id).await?;
+    Ok(id)
+}
+
+/// Queues what an earlier demonstration sent to a sandbox that is gone.
+async fn send_again(app: &App, organization: &OrganizationId) -> Result<(), CommandError> {
+    let id = organization.clone();
+    app.store()
+        .write(move |conn| store::deliveries::enqueue_existing(conn, &id, None))
+        .await?;
+    Ok(())
+}
+
 /// The seeds' six steps: a profile, LinkedIn's pages, the confirmation of the organization.
-async fn authorize(app: &App, owner: &UserId, sandbox: &SandboxHandle) -> Result<(), CommandError> {
+async fn authorize(
+    app: &App,
+    owner: &UserId,
+    sandbox: &SandboxHandle,
+    organization: &OrganizationId,
+) -> Result<(), CommandError> {
     let connector = app.connector();
     let failed =
         |error: crate::sync::connect::ConnectError| CommandError::Failed(error.to_string());
@@ -295,16 +421,8 @@ async fn authorize(app: &App, owner: &UserId, sandbox: &SandboxHandle) -> Result
         .complete(owner, session, query)
         .await
         .map_err(failed)?;
-    let organization: OrganizationId = app
-        .store()
-        .read(store::organizations::list)
-        .await?
-        .into_iter()
-        .next()
-        .map(|organization| organization.id)
-        .ok_or_else(|| CommandError::Failed("there is no organization".into()))?;
     connector
-        .confirm(&Actor::command_line(), owner, &profile, &organization)
+        .confirm(&Actor::command_line(), owner, &profile, organization)
         .await
         .map_err(failed)
 }

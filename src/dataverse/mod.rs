@@ -26,7 +26,7 @@ use url::Url;
 
 use crate::destination_address::{self, AddressRefusal, Reach};
 
-pub use calls::{Condition, LeadQuery, UpsertRow};
+pub use calls::{Condition, LeadQuery, LeadRecord, UpsertRow};
 pub use certificate::{Certificate, CertificateError};
 pub use changes::{ChangePage, LeadChange, LeadOwner, LeadState, OrganizationUser, Qualification};
 pub use error::{DataverseError, Refusal, TokenProblem};

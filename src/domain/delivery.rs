@@ -58,6 +58,7 @@ words! {
         SecretUnreadable = "secret_unreadable" => "Secret unreadable",
         Interrupted = "interrupted" => "Interrupted",
         NeedsPerson = "needs_person" => "Waits for a person",
+        RecordDeleted = "record_deleted" => "Deleted there",
         InternalError = "internal_error" => "Internal error",
     }
 }
@@ -106,6 +107,9 @@ impl DeliveryFailure {
                 "The portal stopped during the attempt. It is tried again by itself."
             }
             Self::NeedsPerson => "Somebody has to decide which record it belongs to.",
+            Self::RecordDeleted => {
+                "Somebody deleted the lead in the organization. Retry to create it there anew."
+            }
             Self::InternalError => "Something went wrong in the portal. The log says what.",
         }
     }

@@ -95,6 +95,8 @@ ids! {
     SubmissionId,
     /// A lead.
     LeadId,
+    /// A record of the lead table of an organization, by that organization.
+    RecordId,
     /// A note on a lead.
     NoteId,
     /// A saved view of the list of leads.

@@ -10,6 +10,7 @@
 //! | [`field_mapping`] | from answers to values of lead fields |
 //! | [`normalise`], [`strategy`], [`matching`] | which lead a submission belongs to, and what to do with it |
 //! | [`delivery`] | what destinations are told, and when it is tried again |
+//! | [`column_mapping`], [`dynamics_status`] | what of a lead goes to which column of an organization, and over what; its states there |
 //! | [`dry_run`] | the same for a draft of a strategy, in memory |
 //! | [`connections`] | whether the organisation and the person let LinkedIn be read |
 //! | [`configuration`] | the whole configuration as one file |
@@ -28,10 +29,12 @@ pub mod account;
 pub mod account_link;
 pub mod api_token;
 pub mod assignment;
+pub mod column_mapping;
 pub mod configuration;
 pub mod connections;
 pub mod delivery;
 pub mod dry_run;
+pub mod dynamics_status;
 pub mod email_address;
 pub mod field_mapping;
 pub mod form;

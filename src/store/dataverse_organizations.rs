@@ -6,12 +6,14 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
 use super::columns::Cells;
+use super::deliveries::lanes::{self, Destination};
 use super::organizations::{self, Organization};
 use super::schema::{
     dataverse_organizations as dynamics, linkedin_user_profiles as profiles, organizations as all,
 };
 use super::{AnyConn, StoreError, lock_rules};
-use crate::domain::ids::OrganizationId;
+use crate::domain::column_mapping::ColumnMapping;
+use crate::domain::ids::{LaneId, OrganizationId};
 use crate::domain::lead_column::LeadColumn;
 use crate::domain::organization::{
     CheckStep, CredentialKind, OrganizationKind, OrganizationTrouble,
@@ -222,7 +224,12 @@ fn check_address_free(
     }
 }
 
-/// Adds an organization, enabled.
+/// The queue of an organization: it has the organization's own id.
+fn lane_of(id: &OrganizationId) -> Result<LaneId, StoreError> {
+    super::columns::id("delivery_lanes", id.as_str())
+}
+
+/// Adds an organization, enabled, with its queue.
 ///
 /// # Errors
 /// `Rule` when another one has the name, `Duplicate` when another one has the address.
@@ -259,10 +266,11 @@ pub fn insert(
             dynamics::is_enabled.eq(true),
         ))
         .execute(conn)?;
-    Ok(())
+    lanes::insert(conn, &lane_of(id)?, &Destination::Organization(id.clone()))
 }
 
-/// Changes an organization; without a credential the present one stays. What the latest test found no longer counts.
+/// Changes an organization; without a credential the present one stays. What the latest test found no longer counts, and what
+/// waits for the organization is tried at once.
 ///
 /// # Errors
 /// `Rule` when another one has the name, `Duplicate` when another one has the address, `Stale`, `NotFound`.
@@ -303,10 +311,10 @@ pub fn update(
             ))
             .execute(conn)?;
     }
-    Ok(())
+    lanes::wake(conn, &lane_of(id)?)
 }
 
-/// Switches an organization on or off.
+/// Switches an organization on or off. On again, it gets what it missed.
 ///
 /// # Errors
 /// `Stale`, `NotFound`.
@@ -322,6 +330,10 @@ pub fn set_enabled(
     diesel::update(dynamics::table.find(id.as_str()))
         .set(dynamics::is_enabled.eq(is_enabled))
         .execute(conn)?;
+    lanes::set_enabled(conn, &lane_of(id)?, is_enabled)?;
+    if is_enabled {
+        super::deliveries::enqueue_existing(conn, id, None)?;
+    }
     Ok(())
 }
 
@@ -371,19 +383,83 @@ pub fn record_check(
             dynamics::missing_privileges.eq(check.missing_privileges.join(" ")),
         ))
         .execute(conn)?;
-    if let Some(columns) = columns {
-        let columns = serde_json::to_string(columns).map_err(|_| StoreError::Corrupt {
-            table: "dataverse_organizations",
-            column: "lead_columns",
-            id: id.as_str().to_owned(),
-        })?;
-        diesel::update(dynamics::table.find(id.as_str()))
-            .set((
-                dynamics::lead_columns.eq(columns),
-                dynamics::columns_read_at.eq(at),
-            ))
-            .execute(conn)?;
+    if check.failure.is_none() {
+        lanes::wake(conn, &lane_of(id)?)?;
     }
+    match columns {
+        Some(columns) => record_columns(conn, id, columns, check.at),
+        None => Ok(()),
+    }
+}
+
+/// Keeps the columns of the organization's lead table.
+///
+/// # Errors
+/// As any query.
+pub fn record_columns(
+    conn: &mut AnyConn,
+    id: &OrganizationId,
+    columns: &[LeadColumn],
+    read_at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let cells = Cells {
+        table: "dataverse_organizations",
+        id: id.as_str(),
+    };
+    let columns = serde_json::to_string(columns).map_err(|_| cells.corrupt("lead_columns"))?;
+    diesel::update(dynamics::table.find(id.as_str()))
+        .set((
+            dynamics::lead_columns.eq(columns),
+            dynamics::columns_read_at.eq(read_at.naive_utc()),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Which part of a lead goes to which column; as shipped where nobody changed it.
+///
+/// # Errors
+/// `NotFound`, or as any query.
+pub fn column_mapping(
+    conn: &mut AnyConn,
+    id: &OrganizationId,
+) -> Result<ColumnMapping, StoreError> {
+    let text: Option<Option<String>> = dynamics::table
+        .find(id.as_str())
+        .select(dynamics::column_mapping)
+        .first(conn)
+        .optional()?;
+    let cells = Cells {
+        table: "dataverse_organizations",
+        id: id.as_str(),
+    };
+    match text.ok_or(StoreError::NotFound("organization"))? {
+        Some(text) => cells.json("column_mapping", &text),
+        None => Ok(ColumnMapping::shipped()),
+    }
+}
+
+/// Changes which part of a lead goes to which column.
+///
+/// # Errors
+/// `Stale`, `NotFound`.
+pub fn set_column_mapping(
+    conn: &mut AnyConn,
+    id: &OrganizationId,
+    expected: i64,
+    mapping: &ColumnMapping,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let name = get(conn, id)?.organization.name;
+    organizations::change(conn, id, &name, expected, now)?;
+    let cells = Cells {
+        table: "dataverse_organizations",
+        id: id.as_str(),
+    };
+    let text = serde_json::to_string(mapping).map_err(|_| cells.corrupt("column_mapping"))?;
+    diesel::update(dynamics::table.find(id.as_str()))
+        .set(dynamics::column_mapping.eq(text))
+        .execute(conn)?;
     Ok(())
 }
 

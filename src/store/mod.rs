@@ -57,6 +57,7 @@ mod moment;
 pub mod notification_subscriptions;
 pub mod oauth_states;
 pub mod oidc_attempts;
+pub mod organization_leads;
 pub mod organizations;
 pub mod owners;
 pub mod paging;

@@ -219,6 +219,21 @@ diesel::table! {
         missing_privileges -> Nullable<Text>,
         lead_columns -> Nullable<Text>,
         columns_read_at -> Nullable<Timestamp>,
+        column_mapping -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    organization_leads (organization_id, lead_id) {
+        organization_id -> Text,
+        lead_id -> Text,
+        state -> Text,
+        record_id -> Nullable<Text>,
+        sent -> Text,
+        misfits -> Nullable<Text>,
+        candidates -> Nullable<Text>,
+        delivered_at -> Nullable<Timestamp>,
+        updated_at -> Timestamp,
     }
 }
 
@@ -1157,6 +1172,8 @@ diesel::joinable!(notification_subscriptions -> linkedin_accounts (account_id));
 diesel::joinable!(account_streams -> linkedin_accounts (account_id));
 diesel::joinable!(sync_runs -> linkedin_user_profiles (profile_id));
 diesel::joinable!(sync_runs -> linkedin_accounts (account_id));
+diesel::joinable!(organization_leads -> organizations (organization_id));
+diesel::joinable!(organization_leads -> leads (lead_id));
 diesel::joinable!(delivery_lanes -> organizations (organization_id));
 diesel::joinable!(delivery_lanes -> webhooks (webhook_id));
 diesel::joinable!(deliveries -> delivery_lanes (lane_id));
@@ -1260,6 +1277,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     api_tokens,
     account_links,
     dataverse_organizations,
+    organization_leads,
     second_factors,
     recovery_codes,
     second_factor_roles,

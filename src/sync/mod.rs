@@ -43,7 +43,6 @@ pub use error::SyncError;
 
 use crate::auth::secret_key::SecretKey;
 use crate::clock::Clock;
-use crate::dataverse::Dataverse;
 use crate::domain::connections::Deployment;
 use crate::linkedin::LinkedInClient;
 use crate::linkedin::oauth::LinkedInOAuth;
@@ -109,8 +108,8 @@ pub struct SyncContext {
     pub linkedin: LinkedInClient,
     /// LinkedIn's authorization server; `None` while the portal has no client id and secret.
     pub oauth: Option<LinkedInOAuth>,
-    /// Dynamics 365 organizations.
-    pub dataverse: Dataverse,
+    /// The ways to Dynamics 365 organizations.
+    pub organizations: organizations::Organizations,
     /// Sends mail; `None` without a mail server.
     pub mailer: Option<Mailer>,
     /// Opens the tokens.

@@ -11,12 +11,13 @@ use super::page::StateTab;
 use super::{Answer, Flash, Form, Path, Portal, Query, Shell};
 use crate::domain::access::Permission;
 use crate::domain::delivery::{DeliveryEvent, DeliveryFailure, DeliveryState};
-use crate::domain::ids::{DeliveryId, LaneId, LeadId};
-use crate::store::StoreError;
+use crate::domain::ids::{DeliveryId, LaneId, LeadId, RecordId};
 use crate::store::audit::{self, Actor};
-use crate::store::deliveries::lanes::{self, Lane};
+use crate::store::deliveries::lanes::{self, Destination, Lane};
 use crate::store::deliveries::list::{self, Delivery, DeliveryFilter, PastAttempt};
+use crate::store::organization_leads::{self, LeadThere, LinkState};
 use crate::store::paging::Cursor;
+use crate::store::{AnyConn, StoreError};
 
 const INDEX: &str = "/deliveries";
 
@@ -186,6 +187,8 @@ struct DeliveriesShow {
     shell: Shell,
     delivery: Delivery,
     attempts: Vec<PastAttempt>,
+    /// What the lead is in the organization, while a person has to decide about it.
+    waiting: Option<LeadThere>,
     can_manage: bool,
 }
 
@@ -203,17 +206,93 @@ impl DeliveriesShow {
 /// # Errors
 /// `NotFound`, or as the database.
 pub async fn show(portal: Data<Portal>, shell: Shell, Path(id): Path<DeliveryId>) -> Answer {
-    let (delivery, attempts) = portal
+    let (delivery, attempts, waiting) = portal
         .store
-        .read(move |conn| Ok::<_, StoreError>((list::get(conn, &id)?, list::attempts(conn, &id)?)))
+        .read(move |conn| {
+            let delivery = list::get(conn, &id)?;
+            let waiting = waiting(conn, &delivery)?;
+            Ok::<_, StoreError>((delivery, list::attempts(conn, &id)?, waiting))
+        })
         .await?;
     let page = DeliveriesShow {
         can_manage: shell.can(Permission::ManageIntegration),
         shell,
         delivery,
         attempts,
+        waiting,
     };
     page.shell.render(StatusCode::OK, &page)
+}
+
+/// What the lead of a delivery is in the organization, if it waits for a person.
+fn waiting(conn: &mut AnyConn, delivery: &Delivery) -> Result<Option<LeadThere>, StoreError> {
+    let lane = lanes::get(conn, &delivery.lane_id)?;
+    let (Destination::Organization(organization), Some((lead, _))) =
+        (lane.destination, &delivery.lead)
+    else {
+        return Ok(None);
+    };
+    Ok(organization_leads::of_lead(conn, lead)?
+        .into_iter()
+        .find(|one| one.organization_id == organization && one.link.state == LinkState::Waiting))
+}
+
+/// Which record of the organization a lead is; blank for a new one.
+#[derive(Debug, Deserialize)]
+pub struct DecisionForm {
+    #[serde(default)]
+    record: String,
+}
+
+/// POST /deliveries/{id}/decision
+///
+/// # Errors
+/// `NotFound`, `Rule` when the lead does not wait for a decision, or as the database.
+pub async fn decide(
+    portal: Data<Portal>,
+    shell: Shell,
+    actor: Actor,
+    Path(id): Path<DeliveryId>,
+    Form(form): Form<DecisionForm>,
+) -> Answer {
+    let (path, now) = (format!("{INDEX}/{id}"), portal.clock.now());
+    let record = match form.record.as_str() {
+        "" => {
+            return Err(StoreError::Rule("Choose which lead it is, or a new one.".into()).into());
+        }
+        "new" => None,
+        id => Some(id.parse::<RecordId>().map_err(|_| {
+            StoreError::Rule("Choose one of the records that match, or a new one.".into())
+        })?),
+    };
+    portal
+        .store
+        .write(move |tx| {
+            let delivery = list::get(tx, &id)?;
+            let (Some(waiting), Some((lead, _))) = (waiting(tx, &delivery)?, &delivery.lead) else {
+                return Err(StoreError::Rule(
+                    "This lead does not wait for a decision any more.".into(),
+                ));
+            };
+            organization_leads::decide(tx, &waiting.organization_id, lead, record.as_ref(), now)?;
+            list::retry_one(tx, &id)?;
+            let object = ("delivery", id.as_str(), delivery.destination.as_str());
+            let after = json!({ "lead": lead, "record": record });
+            audit::record(
+                tx,
+                now,
+                &actor,
+                "delivery.decided",
+                object,
+                None,
+                Some(after),
+            )
+        })
+        .await?;
+    portal.wake.notify_one();
+    Ok(shell
+        .redirect(path)
+        .flash(Flash::success("The decision is kept. It is sent now.")))
 }
 
 /// POST /deliveries/{id}/retries

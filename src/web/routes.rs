@@ -148,6 +148,7 @@ fn entries() -> Vec<Entry> {
         post("/deliveries/retries",                 Needs(P::ManageIntegration), deliveries::retry_all),
         get ("/deliveries/{id}",                    Needs(P::ViewSyncStatus), deliveries::show),
         post("/deliveries/{id}/retries",            Needs(P::ManageIntegration), deliveries::retry),
+        post("/deliveries/{id}/decision",           Needs(P::ManageIntegration), deliveries::decide),
         post("/deliveries/destinations/{id}/pauses", Needs(P::ManageIntegration), deliveries::pause),
         post("/deliveries/destinations/{id}/pauses/end", Needs(P::ManageIntegration), deliveries::resume),
 
@@ -192,6 +193,8 @@ fn entries() -> Vec<Entry> {
         get ("/settings/organizations/{id}/edit",   Needs(P::ManageOrganizations), organizations::edit),
         post("/settings/organizations/{id}",        Needs(P::ManageOrganizations), organizations::update),
         post("/settings/organizations/{id}/checks", Needs(P::ManageOrganizations), organizations::check),
+        get ("/settings/organizations/{id}/columns",Needs(P::ManageOrganizations), organizations::columns),
+        post("/settings/organizations/{id}/columns",Needs(P::ManageOrganizations), organizations::save_columns),
         post("/settings/organizations/{id}/enabling", Needs(P::ManageOrganizations), organizations::enable),
         post("/settings/organizations/{id}/disabling", Needs(P::ManageOrganizations), organizations::disable),
         get ("/settings/organizations/{id}/deletion", Needs(P::ManageOrganizations), organizations::deletion),

@@ -59,7 +59,10 @@ const RECORDS: &[(&str, &str)] = &[
     ),
     ("/settings/groups/", "SELECT id FROM groups LIMIT 1"),
     ("/settings/webhooks/", "SELECT id FROM webhooks LIMIT 1"),
-    ("/deliveries/", "SELECT id FROM deliveries LIMIT 1"),
+    (
+        "/deliveries/",
+        "SELECT id FROM deliveries WHERE reason = 'needs_person'",
+    ),
     (
         "/settings/organizations/",
         "SELECT organization_id FROM dataverse_organizations LIMIT 1",
@@ -182,11 +185,32 @@ async fn full_installation() -> Installation {
         "INSERT INTO group_members (group_id, user_id, added_at) SELECT '{group}', id, '2026-03-01 10:00:00' FROM users WHERE email = '{ADMINISTRATOR}'"
     ));
     let organization = "018f2a3c-0000-7000-8000-0000000000a4";
+    let columns = r#"[{"name":"subject","label":"Topic & <b>subject</b>","kind":{"text":{"max_length":300}},"is_required":true,"can_create":true,"can_update":true}]"#;
     installation.database.execute(&format!(
         "INSERT INTO organizations (id, name, created_at, updated_at, lock_version, kind) VALUES ('{organization}', '{text}', {day}, 'dynamics_365')"
     ));
     installation.database.execute(&format!(
-        "INSERT INTO dataverse_organizations (organization_id, address, tenant, client_id, credential_kind, credential, credential_hint, credential_set_at,          is_enabled, checked_at, check_step, check_trouble, check_detail, missing_privileges) VALUES ('{organization}', 'https://contoso.crm4.dynamics.com',          'contoso.onmicrosoft.com', 'app', 'secret', '', '…WXYZ', '2026-03-01 10:00:00', TRUE, '2026-03-01 10:00:00', 'privileges', 'missing_privilege', '{text}', 'prvCreateLead')"
+        "INSERT INTO dataverse_organizations (organization_id, address, tenant, client_id, credential_kind, credential, credential_hint, credential_set_at, is_enabled, checked_at, check_step, check_trouble, check_detail, missing_privileges, lead_columns, columns_read_at) \
+         VALUES ('{organization}', 'https://contoso.crm4.dynamics.com', 'contoso.onmicrosoft.com', 'app', 'secret', '', '…WXYZ', '2026-03-01 10:00:00', FALSE, '2026-03-01 10:00:00', 'privileges', 'missing_privilege', '{text}', 'prvCreateLead', '{columns}', '2026-03-01 10:00:00')"
+    ));
+    // Switched off, so that nobody works on it.
+    installation.database.execute(&format!(
+        "INSERT INTO delivery_lanes (id, organization_id, is_enabled, not_before, trouble_count, lease_term, created_at) \
+         VALUES ('{organization}', '{organization}', FALSE, '2026-03-01 10:00:00', 0, 0, '2026-03-01 10:00:00')"
+    ));
+    let candidates = format!(
+        r#"[{{"record_id":"{organization}","status":"qualified","modified_at":"2026-03-01T10:00:00Z"}}]"#
+    );
+    let misfits = r#"[{"part":"topic","column":"subject","why":"too_long"}]"#;
+    installation.database.execute(&format!(
+        "INSERT INTO organization_leads (organization_id, lead_id, state, sent, misfits, candidates, updated_at) \
+         SELECT '{organization}', lead_id, 'waiting', '{{}}', '{misfits}', '{candidates}', '2026-03-01 10:00:00' \
+         FROM lead_origins ORDER BY lead_id LIMIT 1"
+    ));
+    installation.database.execute(&format!(
+        "INSERT INTO deliveries (id, lane_id, event, lead_id, state, attempts, retried_from, next_attempt_at, reason, detail, created_at, updated_at) \
+         SELECT '{organization}', '{organization}', 'lead_saved', lead_id, 'dead', 1, 0, '2026-03-01 10:00:00', 'needs_person', '{text}', '2026-03-01 10:00:00', '2026-03-01 10:00:00' \
+         FROM lead_origins ORDER BY lead_id LIMIT 1"
     ));
     let webhook = "018f2a3c-0000-7000-8000-0000000000a5";
     installation.database.execute(&format!(

@@ -17,6 +17,7 @@ mod imports;
 mod keyboard;
 mod leads;
 mod merges;
+mod organizations;
 mod settings;
 mod sign_on;
 mod submissions;

@@ -10,6 +10,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod delivered;
 mod killed;
 mod replicas;
 mod rotation;

@@ -31,6 +31,7 @@ mod custom_fields;
 mod dashboard;
 mod deliveries;
 mod dry_run;
+mod dynamics;
 mod events;
 mod evidence;
 mod field_mappings;

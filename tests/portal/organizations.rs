@@ -244,3 +244,63 @@ async fn an_organization_that_profiles_sync_to_is_not_deleted() {
             .expect_text("Mine"),
     );
 }
+
+#[tokio::test]
+async fn which_part_goes_to_which_column_is_edited_on_a_page_of_the_organizations_own_columns() {
+    let dynamics = crate::support::dynamics::Dynamics::start();
+    let portal = TestPortal::start_with(&dynamics.settings()).await;
+    let browser = portal.sign_in_as(&[Role::Administrator]).await;
+    let mut conn = portal.database.conn();
+    let id = dynamics.add_to(&mut conn, &portal.sync.organizations, "Contoso");
+    drop(conn);
+    let path = format!("{INDEX}/{id}");
+    let page = browser.get(&format!("{path}/columns")).await.expect(200);
+    let page = page.expect_text("The columns are not known yet");
+    let page = browser
+        .submit_and_follow(&page, "Test connection", &[])
+        .await
+        .expect(200);
+    drop(page.expect_text("The test passed"));
+    let page = browser.get(&format!("{path}/columns")).await.expect(200);
+    let page = page.expect_text("text, at most 300");
+
+    // Everything that is wrong is told at once, and what was typed is kept.
+    let wrong = [
+        ("column:topic", Some("emailaddress1")),
+        ("column:source", Some("leadsourcecode")),
+        ("values:source", Some("Manual = Carrier pigeon")),
+    ];
+    let page = browser.submit(&page, "Save", &wrong).await.expect(422);
+    let page = page.expect_text("has no option “Carrier pigeon”");
+    let page = page.expect_text("A column takes one.");
+    let page = page.expect_text("Manual = Carrier pigeon");
+
+    let right = [
+        ("column:topic", Some("subject")),
+        ("values:source", Some("Manual = Partner")),
+        ("column:email", Some("")),
+        ("cuts:topic", Some("on")),
+    ];
+    let page = browser
+        .submit_and_follow(&page, "Save", &right)
+        .await
+        .expect(200);
+    drop(page.expect_text("The columns were saved."));
+    let stored = portal
+        .database
+        .texts("SELECT column_mapping AS value FROM dataverse_organizations");
+    assert!(
+        stored[0].contains(r#"{"part":"topic","column":"subject","cuts":true}"#),
+        "{stored:?}"
+    );
+    assert!(!stored[0].contains("emailaddress1"));
+    // Leads are matched by e-mail: without a column for it nothing there can match.
+    let page = browser.get(&format!("{path}/columns")).await.expect(200);
+    drop(page.expect_text("which has no column here"));
+    assert_eq!(
+        portal.database.number(
+            "SELECT count(*) FROM audit_entries WHERE action = 'organization.columns_changed'"
+        ),
+        1
+    );
+}

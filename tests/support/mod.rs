@@ -15,6 +15,7 @@ pub mod builders;
 pub mod certified_provider;
 pub mod chromium;
 pub mod database;
+pub mod dynamics;
 pub mod held;
 pub mod html;
 pub mod installation;

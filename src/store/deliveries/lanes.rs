@@ -218,6 +218,19 @@ pub fn set_enabled(conn: &mut AnyConn, id: &LaneId, is_enabled: bool) -> Result<
     )
 }
 
+/// Lets a queue be tried at once, whatever trouble there was: somebody changed how its destination is reached.
+///
+/// # Errors
+/// `NotFound` when there is none.
+pub fn wake(conn: &mut AnyConn, id: &LaneId) -> Result<(), StoreError> {
+    let at = database_now(conn)?.naive_utc();
+    touched(
+        diesel::update(l::table.find(id.as_str()))
+            .set(l::not_before.eq(at))
+            .execute(conn)?,
+    )
+}
+
 /// Pauses a queue: things are queued, and nothing is delivered until somebody resumes it.
 ///
 /// # Errors

@@ -7,9 +7,10 @@ use diesel::prelude::*;
 
 use super::super::columns::Cells;
 use super::super::moment::Moment;
+use super::super::organization_leads::{self, OrganizationLead};
 use super::super::schema::{deliveries as d, delivery_attempts};
 use super::super::{AnyConn, StoreError, database_now};
-use super::lanes::{LaneLease, fence, triable, waiting};
+use super::lanes::{Destination, LaneLease, fence, triable, waiting};
 use crate::domain::delivery::{DeliveryEvent, DeliveryFailure, DeliveryState, next_attempt};
 use crate::domain::ids::{DeliveryId, LaneId, LeadId, SubmissionId};
 use crate::insert_rows;
@@ -193,7 +194,8 @@ pub struct Finished {
     pub dead: usize,
 }
 
-/// Writes down what became of deliveries that were taken. Those in `untried` wait again as if they had not been taken.
+/// Writes down what became of deliveries that were taken, and what their leads are in the organization now. Those in `untried`
+/// wait again as if they had not been taken.
 ///
 /// # Errors
 /// `LeaseLost`, or as any query.
@@ -202,10 +204,14 @@ pub fn finish(
     lease: &LaneLease,
     attempts: &[Attempt],
     untried: &[DeliveryId],
+    links: &[OrganizationLead],
     jitter: f64,
 ) -> Result<Finished, StoreError> {
     fence(conn, lease)?;
     let now = database_now(conn)?;
+    if let Destination::Organization(organization) = &lease.destination {
+        organization_leads::save(conn, organization, links, now)?;
+    }
     let mut finished = Finished::default();
     // Deliveries that end alike are one statement.
     type End<'a> = (

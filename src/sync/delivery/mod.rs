@@ -3,6 +3,7 @@
 //!
 //! At least once: a delivery keeps its identifier in every attempt, by which the destination recognises a repetition.
 
+mod organization;
 mod webhook;
 
 pub use webhook::{WebhookClient, secret_cell, secret_text, wire_name};
@@ -21,6 +22,7 @@ use crate::store::audit::{self, Actor};
 use crate::store::deliveries::lanes::{self, Destination, LaneEnd, LaneLease};
 use crate::store::deliveries::list;
 use crate::store::deliveries::work::{self, Attempt, Finished, Taken};
+use crate::store::organization_leads::OrganizationLead;
 use crate::store::webhooks::{self, DisabledReason};
 use crate::store::{self, StoreError};
 
@@ -28,7 +30,7 @@ use crate::store::{self, StoreError};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Destinations that one process works for at once.
 const CONCURRENCY: usize = 8;
-/// Messages that one worker takes at once.
+/// Messages to a webhook that one worker takes at once.
 const BATCH: i64 = 64;
 /// A worker gives the next destination its turn after so many batches.
 const BATCHES: usize = 50;
@@ -57,6 +59,8 @@ struct Sent {
     /// Those that were not tried, because the destination is in trouble.
     untried: Vec<DeliveryId>,
     trouble: Option<Trouble>,
+    /// What the leads are in the organization now.
+    links: Vec<OrganizationLead>,
 }
 
 /// Works on what is due until nothing is; answers how many deliveries arrived.
@@ -83,8 +87,9 @@ async fn claim(ctx: &SyncContext) -> Result<Option<LaneLease>, StoreError> {
 
 /// Works for one destination until nothing is due, it is in trouble, or its turn is over.
 async fn work(ctx: &SyncContext, lease: LaneLease) -> Result<usize, StoreError> {
-    let Destination::Webhook(id) = &lease.destination else {
-        return Err(StoreError::NotFound("webhook"));
+    let limit = match &lease.destination {
+        Destination::Webhook(_) => BATCH,
+        Destination::Organization(_) => organization::BATCH,
     };
     let mut delivered = 0;
     let mut end = LaneEnd::Unknown;
@@ -92,20 +97,27 @@ async fn work(ctx: &SyncContext, lease: LaneLease) -> Result<usize, StoreError> 
         if ctx.stopping.load(Ordering::SeqCst) {
             break;
         }
-        let parcels = match take(ctx, &lease).await {
+        let parcels = match take(ctx, &lease, limit).await {
             Ok(parcels) if parcels.is_empty() => break,
             Ok(parcels) => parcels,
             // Paused, switched off or taken over: whoever did it decides what is next.
             Err(StoreError::LeaseLost) => return Ok(delivered),
             Err(error) => return Err(error),
         };
-        let sent = webhook::deliver(ctx, id, parcels).await?;
+        let sent = held(ctx, &lease, async {
+            match &lease.destination {
+                Destination::Webhook(id) => webhook::deliver(ctx, id, parcels).await,
+                Destination::Organization(id) => organization::deliver(ctx, id, parcels).await,
+            }
+        })
+        .await?;
         let trouble = sent.trouble;
         let (held, attempts, untried) = (lease.clone(), sent.attempts, sent.untried);
+        let links = sent.links;
         let jitter = super::jitter();
         let finished = ctx
             .store
-            .write(move |conn| work::finish(conn, &held, &attempts, &untried, jitter))
+            .write(move |conn| work::finish(conn, &held, &attempts, &untried, &links, jitter))
             .await;
         let finished = match finished {
             Ok(finished) => finished,
@@ -140,11 +152,26 @@ fn count(finished: Finished) {
     }
 }
 
-async fn take(ctx: &SyncContext, lease: &LaneLease) -> Result<Vec<Parcel>, StoreError> {
+/// Does a piece of work and keeps the lease meanwhile, however slow the destination is.
+async fn held<T>(ctx: &SyncContext, lease: &LaneLease, work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            () = tokio::time::sleep(lease.length / 3) => {
+                let kept = lease.clone();
+                // One that is lost is noticed when the end is written down.
+                let _lost = ctx.store.write(move |conn| lanes::fence(conn, &kept)).await;
+            }
+        }
+    }
+}
+
+async fn take(ctx: &SyncContext, lease: &LaneLease, limit: i64) -> Result<Vec<Parcel>, StoreError> {
     let held = lease.clone();
     let taken = ctx
         .store
-        .write(move |conn| work::take(conn, &held, BATCH))
+        .write(move |conn| work::take(conn, &held, limit))
         .await?;
     if taken.is_empty() {
         return Ok(Vec::new());

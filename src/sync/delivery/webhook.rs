@@ -208,6 +208,7 @@ pub(super) async fn deliver(
             detail: None,
             retry_after: None,
         }),
+        links: Vec::new(),
     };
     let Some(signers) = signers(ctx, id).await? else {
         return Ok(untried(DeliveryFailure::SecretUnreadable));

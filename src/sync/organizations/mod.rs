@@ -1,6 +1,7 @@
 //! Dynamics 365 organizations: checks what somebody types, seals and opens credentials, tests the connection step by step,
 //! and keeps one client for each organization, so that its token is asked for once.
 
+mod pace;
 mod trouble;
 
 use std::collections::HashMap;
@@ -8,9 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use secrecy::{ExposeSecret, SecretString};
 
+pub use pace::Pace;
 pub use trouble::{detail, trouble};
 
-use super::SyncContext;
 use crate::auth::secret_key::{Cell, SecretKey};
 use crate::clock::Clock;
 use crate::dataverse::{
@@ -36,6 +37,7 @@ pub struct Organizations {
     secret_key: SecretKey,
     dataverse: Dataverse,
     clients: Clients,
+    paces: Arc<Mutex<HashMap<OrganizationId, Pace>>>,
 }
 
 impl std::fmt::Debug for Organizations {
@@ -64,16 +66,30 @@ fn cell(id: &OrganizationId) -> Cell<'_> {
 }
 
 impl Organizations {
-    /// What the sync works with, for organizations.
+    /// The ways to the organizations in this database.
     #[must_use]
-    pub fn new(ctx: &SyncContext) -> Self {
+    pub fn new(store: Store, clock: Clock, secret_key: SecretKey, dataverse: Dataverse) -> Self {
         Self {
-            store: ctx.store.clone(),
-            clock: ctx.clock.clone(),
-            secret_key: ctx.secret_key.clone(),
-            dataverse: ctx.dataverse.clone(),
+            store,
+            clock,
+            secret_key,
+            dataverse,
             clients: Arc::default(),
+            paces: Arc::default(),
         }
+    }
+
+    /// How fast an organization is written to.
+    #[must_use]
+    pub fn pace(&self, id: &OrganizationId) -> Pace {
+        let paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        paces.get(id).copied().unwrap_or_default()
+    }
+
+    /// Keeps what a batch learned about it.
+    pub fn keep_pace(&self, id: &OrganizationId, pace: Pace) {
+        let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        paces.insert(id.clone(), pace);
     }
 
     /// Checks an organization's address and brings it into its one spelling.
@@ -198,6 +214,7 @@ impl Organizations {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(id);
+        self.keep_pace(id, Pace::default());
         let mut check = Check {
             at: self.clock.now(),
             failure: None,
@@ -284,7 +301,8 @@ impl Steps {
 }
 
 /// The client's columns in the words of the domain.
-fn lead_column(column: Column) -> LeadColumn {
+#[must_use]
+pub fn lead_column(column: Column) -> LeadColumn {
     LeadColumn {
         name: column.name,
         label: column.label,

@@ -8,11 +8,13 @@ use chrono::{DateTime, Utc};
 use super::filter::LeadsQuery;
 use super::{INDEX, merges, owners_for};
 use crate::domain::access::Permission;
+use crate::domain::column_mapping::LeadPart;
 use crate::domain::ids::{LeadId, SubmissionId, UserId};
 use crate::domain::lead::{Lead, LeadFields, LeadStatus, Origin};
 use crate::store::lead_merges::{self, LeadMerge};
 use crate::store::lead_notes::{self, Note};
 use crate::store::leads::{self, JournalEntry, LeadNames};
+use crate::store::organization_leads::{self, LeadThere, LinkState};
 use crate::store::submissions::{self, Submission};
 use crate::store::{StoreError, custom_fields, lead_lists};
 use crate::web::{Answer, FieldErrors, Path, Portal, Query, Shell, WebError};
@@ -57,6 +59,8 @@ pub(super) struct LeadsShow {
     names: LeadNames,
     submissions: Vec<Submission>,
     timeline: Vec<Event>,
+    /// What it is in Dynamics 365 organizations.
+    there: Vec<LeadThere>,
     /// Leads that became part of this one.
     merges: Vec<LeadMerge>,
     owners: Vec<(UserId, String)>,
@@ -86,6 +90,15 @@ impl LeadsShow {
             .then(|| format!("/forms/{id}"))
     }
 
+    /// What a part of a lead is called.
+    fn part_label(&self, part: &LeadPart) -> String {
+        part_label(&self.fields, part)
+    }
+
+    fn may_see_deliveries(&self) -> bool {
+        self.shell.can(Permission::ViewSyncStatus)
+    }
+
     fn list_path(&self) -> String {
         self.query.address(INDEX)
     }
@@ -102,6 +115,27 @@ impl LeadsShow {
     /// The label of a field in the journal.
     fn change_label(&self, word: &str) -> String {
         change_label(&self.fields, word)
+    }
+}
+
+/// What a part of a lead is called.
+#[must_use]
+pub fn part_label(fields: &LeadFields, part: &LeadPart) -> String {
+    match part {
+        LeadPart::Field(field) => fields.label(field).into_owned(),
+        LeadPart::Topic => "Topic".to_owned(),
+        LeadPart::Source => "Source".to_owned(),
+    }
+}
+
+/// The tone of what a lead is in an organization.
+#[must_use]
+pub fn link_tone(state: &LinkState) -> &'static str {
+    match state {
+        LinkState::Linked => "good",
+        LinkState::Waiting => "warn",
+        LinkState::Create => "busy",
+        LinkState::Deleted => "bad",
     }
 }
 
@@ -209,6 +243,7 @@ pub(super) async fn page(
                 fields,
                 submissions: submissions::of_lead(conn, &id)?,
                 timeline,
+                there: organization_leads::of_lead(conn, &id)?,
                 merges: lead_merges::of_lead(conn, &id)?,
                 owners: owners_for(conn, &lead, &names)?,
                 can_edit: false,

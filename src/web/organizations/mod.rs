@@ -1,8 +1,10 @@
-//! Organizations: where leads go. The list, one Dynamics 365 organization, its connection test, switching it off and on,
-//! deleting it.
+//! Organizations: where leads go. The list, one Dynamics 365 organization, its connection test, which part of a lead goes to
+//! which of its columns, switching it off and on, deleting it.
 
+mod columns;
 mod edit;
 
+pub use columns::{columns, save_columns};
 pub use edit::{create, edit, new, update};
 
 use actix_web::http::StatusCode;
@@ -13,11 +15,13 @@ use serde_json::{Value, json};
 
 use super::form::NoFields;
 use super::history::{self, History};
+use super::outgoing_webhooks::standing;
 use super::{Answer, Flash, Form, Path, Portal, Shell};
 use crate::domain::ids::{OrganizationId, ProfileId};
 use crate::domain::organization::CheckStep;
 use crate::store::audit::{self, Actor};
 use crate::store::dataverse_organizations::{self as dynamics, Check, DynamicsOrganization};
+use crate::store::deliveries::lanes::{self, Destination};
 use crate::store::organizations::{self, Organization};
 use crate::store::{AnyConn, StoreError};
 
@@ -141,6 +145,8 @@ struct OrganizationsShow {
     shell: Shell,
     of: DynamicsOrganization,
     columns: usize,
+    /// How its queue stands.
+    standing: (&'static str, &'static str),
     profiles: Vec<(ProfileId, String)>,
     history: History,
 }
@@ -156,12 +162,13 @@ impl OrganizationsShow {
 /// # Errors
 /// `NotFound`, or as the database.
 pub async fn show(portal: Data<Portal>, shell: Shell, Path(id): Path<OrganizationId>) -> Answer {
-    let (of, columns, profiles, history) = portal
+    let (of, columns, lane, profiles, history) = portal
         .store
         .read(move |conn| {
             Ok::<_, StoreError>((
                 dynamics::get(conn, &id)?,
                 dynamics::lead_columns(conn, &id)?.len(),
+                lanes::of(conn, &Destination::Organization(id.clone()))?,
                 organizations::profiles_by_organization(conn)?
                     .remove(&id)
                     .unwrap_or_default(),
@@ -173,6 +180,7 @@ pub async fn show(portal: Data<Portal>, shell: Shell, Path(id): Path<Organizatio
         shell,
         of,
         columns,
+        standing: standing(&lane),
         profiles,
         history,
     };

@@ -1,0 +1,216 @@
+//! Writes what changed here onto records that are there: each is read first, so that closed leads, write policies and other
+//! people's changes are respected, and written only if nobody changed it in between.
+
+use std::collections::HashMap;
+
+use futures_util::future::join_all;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::failure::Failure;
+use super::record::{self, Plan};
+use super::{Batch, Job, successor};
+use crate::dataverse::{Condition, DataverseError, LeadQuery, LeadRecord};
+use crate::domain::ids::OrganizationId;
+use crate::domain::matching::ClosedLead;
+use crate::store::organization_leads::LinkState;
+
+/// Records that are read in one request.
+const READ_AT_ONCE: usize = 50;
+/// Times that a record is read again because somebody was quicker.
+const TRIES: usize = 3;
+
+/// What is to be done with a record.
+enum Step {
+    /// Nothing of the lead changed.
+    Same(Plan),
+    /// The record is closed and stays as it is.
+    Closed,
+    /// The record is closed, and what changed becomes a new one.
+    Follow,
+    /// Write this, if the record is still as it was read.
+    Write(Plan, String),
+}
+
+/// What became of a write.
+enum Written {
+    Done(Plan),
+    Same(Plan),
+    Closed,
+    Follow,
+    Deleted,
+    Conflict,
+    Refused(DataverseError),
+}
+
+impl Batch<'_> {
+    /// Updates the records; answers those leads that become a new record because theirs is closed.
+    pub(super) async fn update_all(&mut self, jobs: Vec<Job>) -> Vec<Job> {
+        let mut follow = Vec::new();
+        let mut left = jobs;
+        while !left.is_empty() {
+            if self.is_over() {
+                self.untried(left);
+                break;
+            }
+            let rest = left.split_off(READ_AT_ONCE.min(left.len()));
+            match self.read(&left).await {
+                Ok(records) => follow.extend(self.write_all(left, records).await),
+                Err(error) => {
+                    self.trouble(&error);
+                    self.untried(left);
+                }
+            }
+            left = rest;
+        }
+        follow
+    }
+
+    /// The columns that are looked at before a write.
+    fn looked_at(&self) -> Vec<String> {
+        let mut columns = self.rules.mapped_columns();
+        columns.extend(["statecode", "statuscode"].map(str::to_owned));
+        columns
+    }
+
+    async fn read(&self, jobs: &[Job]) -> Result<HashMap<Uuid, LeadRecord>, DataverseError> {
+        let clauses: Vec<String> = jobs
+            .iter()
+            .filter_map(|job| job.link.record_id)
+            .map(|id| format!("leadid eq {id}"))
+            .collect();
+        let question = LeadQuery {
+            columns: self.looked_at(),
+            filter: Some(clauses.join(" or ")),
+            ..LeadQuery::default()
+        };
+        let (records, _) = self.client.leads(&question).await?;
+        Ok(records
+            .into_iter()
+            .filter_map(|record| {
+                let id = record.get("leadid").and_then(Value::as_str)?;
+                Some((Uuid::try_parse(id).ok()?, record))
+            })
+            .collect())
+    }
+
+    async fn write_all(
+        &mut self,
+        jobs: Vec<Job>,
+        mut records: HashMap<Uuid, LeadRecord>,
+    ) -> Vec<Job> {
+        let mut follow = Vec::new();
+        let mut left = jobs;
+        while !left.is_empty() {
+            if self.is_over() {
+                self.untried(left);
+                break;
+            }
+            let rest = left.split_off(self.pace.at_once.min(left.len()));
+            let pairs: Vec<(Job, Option<LeadRecord>)> = left
+                .into_iter()
+                .map(|job| {
+                    let record = job.link.record_id.and_then(|id| records.remove(&id));
+                    (job, record)
+                })
+                .collect();
+            let this = &*self;
+            let answers = join_all(pairs.into_iter().map(|(job, record)| async move {
+                let written = match record {
+                    Some(record) => this.write(&job, record).await,
+                    None => Written::Deleted,
+                };
+                (job, written)
+            }))
+            .await;
+            for (job, written) in answers {
+                follow.extend(self.settle(job, written));
+            }
+            left = rest;
+        }
+        follow
+    }
+
+    async fn write(&self, job: &Job, record: LeadRecord) -> Written {
+        let Some(id) = job.link.record_id else {
+            return Written::Deleted;
+        };
+        let mut record = record;
+        for _ in 0..TRIES {
+            let (plan, etag) = match self.step(job, &record, self.organization) {
+                Step::Same(plan) => return Written::Same(plan),
+                Step::Closed => return Written::Closed,
+                Step::Follow => return Written::Follow,
+                Step::Write(plan, etag) => (plan, etag),
+            };
+            let condition = Condition::Unchanged(etag);
+            match self.client.write_lead(id, &plan.body, &condition).await {
+                Ok(()) => return Written::Done(plan),
+                Err(DataverseError::Changed(_)) => {
+                    match self.client.lead(id, &self.looked_at()).await {
+                        Ok(read) => record = read,
+                        Err(DataverseError::RecordNotFound(_)) => return Written::Deleted,
+                        Err(error) => return Written::Refused(error),
+                    }
+                }
+                Err(DataverseError::RecordNotFound(_)) => return Written::Deleted,
+                Err(error) => return Written::Refused(error),
+            }
+        }
+        Written::Conflict
+    }
+
+    fn step(&self, job: &Job, there: &LeadRecord, organization: &OrganizationId) -> Step {
+        let mut plan = record::plan(job, &self.rules, organization, there);
+        if record::status(there).is_closed() {
+            match self.rules.settings.closed_lead {
+                ClosedLead::AttachOnly => return Step::Closed,
+                ClosedLead::CreateNew if plan.body.is_empty() => return Step::Same(plan),
+                ClosedLead::CreateNew => return Step::Follow,
+                ClosedLead::Reopen if plan.body.is_empty() => return Step::Same(plan),
+                ClosedLead::Reopen => record::reopen(&mut plan.body),
+            }
+        }
+        if plan.body.is_empty() {
+            return Step::Same(plan);
+        }
+        let etag = there.get("@odata.etag").and_then(Value::as_str);
+        Step::Write(plan, etag.unwrap_or("*").to_owned())
+    }
+
+    /// Notes what became of a write; gives back a lead that becomes a new record.
+    fn settle(&mut self, mut job: Job, written: Written) -> Option<Job> {
+        let keep = |job: &mut Job, plan: Plan| {
+            job.link.sent = plan.sent;
+            job.link.misfits = plan.misfits;
+        };
+        match written {
+            Written::Done(plan) => {
+                keep(&mut job, plan);
+                self.delivered(job, Some(204), Some("Updated."));
+            }
+            Written::Same(plan) => {
+                keep(&mut job, plan);
+                self.delivered(job, None, Some("Nothing to change there."));
+            }
+            Written::Closed => {
+                let note = "The lead is closed there and stays as it is.";
+                self.delivered(job, None, Some(note));
+            }
+            Written::Follow => {
+                let closed = job.link.record_id.unwrap_or_default();
+                job.link.record_id = Some(successor(&job.lead, closed));
+                job.link.state = LinkState::Create;
+                return Some(job);
+            }
+            Written::Deleted => {
+                job.link.state = LinkState::Deleted;
+                job.link.sent.clear();
+                self.failed(job, Failure::deleted());
+            }
+            Written::Conflict => self.failed(job, Failure::conflict()),
+            Written::Refused(error) => self.refused(job, &error),
+        }
+        None
+    }
+}
