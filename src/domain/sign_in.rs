@@ -124,6 +124,8 @@ pub struct SignInRules {
     pub break_glass: Option<UserId>,
     /// Whether a sign-in takes away the roles that people gave.
     pub roles_come_only_from_provider: bool,
+    /// Whether a sign-in at the provider counts as one with a second factor, so that none is asked for here.
+    pub provider_checks_second_factor: bool,
 }
 
 /// The person who may always sign in with a password, as the rules see them.
@@ -291,6 +293,7 @@ mod tests {
             has_local_passwords,
             break_glass: Some(id.clone()),
             roles_come_only_from_provider: false,
+            provider_checks_second_factor: true,
         };
         let good = person(true, true, &[A]);
         let only = PasswordSignIn::of(&rules(false), true, Some(&good));

@@ -71,6 +71,12 @@ pub enum IdTokenProblem {
     /// It does not say who signed in.
     #[error("it does not say who signed in")]
     Subject,
+    /// It does not say when the person signed in, although it was asked to.
+    #[error("it does not say when you signed in")]
+    NoAuthTime,
+    /// The person did not sign in anew, although the provider was asked for that.
+    #[error("you did not sign in anew")]
+    NotAnew,
     /// The person belongs to a tenant that the portal does not admit.
     #[error("its tenant is not admitted")]
     Tenant,

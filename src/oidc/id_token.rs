@@ -35,6 +35,7 @@ pub(super) struct Claims {
     nbf: Option<f64>,
     iat: Option<f64>,
     nonce: Option<String>,
+    auth_time: Option<f64>,
     pub(super) tid: Option<String>,
     pub(super) oid: Option<String>,
     pub(super) login_hint: Option<String>,
@@ -82,6 +83,8 @@ pub(super) struct Expected<'a> {
     pub(super) metadata: &'a Metadata,
     pub(super) client_id: &'a str,
     pub(super) nonce: &'a str,
+    /// Since when the person must have signed in; `None`: at any time.
+    pub(super) anew_since: Option<DateTime<Utc>>,
     pub(super) now: DateTime<Utc>,
 }
 
@@ -158,6 +161,30 @@ impl Expected<'_> {
         if claims.sub.as_deref().is_none_or(str::is_empty) {
             return Err(IdTokenProblem::Subject);
         }
-        Ok(())
+        self.check_auth_time(claims.auth_time)
+    }
+
+    /// When the person signed in at the provider, where that counts: a session that was open there is no proof then.
+    fn check_auth_time(&self, auth_time: Option<f64>) -> Result<(), IdTokenProblem> {
+        let Some(since) = self.anew_since else {
+            return Ok(());
+        };
+        let at = auth_time.ok_or(IdTokenProblem::NoAuthTime)?;
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "seconds since 1970 fit into 53 bits for longer than this code lives"
+        )]
+        let (since, now, leeway) = (
+            since.timestamp() as f64,
+            self.now.timestamp() as f64,
+            LEEWAY as f64,
+        );
+        if at < since - leeway {
+            Err(IdTokenProblem::NotAnew)
+        } else if now + leeway < at {
+            Err(IdTokenProblem::TooEarly)
+        } else {
+            Ok(())
+        }
     }
 }

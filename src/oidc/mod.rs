@@ -71,6 +71,8 @@ pub struct Attempt {
     pub nonce: String,
     /// Goes to the token endpoint; 43 to 128 characters.
     pub verifier: SecretString,
+    /// Since when the person must have signed in at the provider, whatever session it has with them; `None`: at any time.
+    pub anew_since: Option<DateTime<Utc>>,
 }
 
 /// Who signed in, as the provider says.
@@ -177,13 +179,18 @@ impl Provider {
         let verifier = PkceCodeVerifier::new(attempt.verifier.expose_secret().to_owned());
         let state = CsrfToken::new(attempt.state.clone());
         let client = self.oauth2(&metadata)?;
-        let (url, _) = client
+        let mut request = client
             .authorize_url(|| state)
             .add_scopes(self.settings.scopes.iter().cloned().map(Scope::new))
             .add_extra_param("nonce", attempt.nonce.as_str())
-            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
-            .url();
-        Ok(url)
+            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
+        if attempt.anew_since.is_some() {
+            // `prompt` has the person asked; `max_age` has the answer tell when that was (OpenID Connect Core 1.0 §3.1.2.1).
+            request = request
+                .add_extra_param("prompt", "login")
+                .add_extra_param("max_age", "0");
+        }
+        Ok(request.url().0)
     }
 
     /// Whether the answer in the address comes from this provider, as far as providers say so (RFC 9207): an answer of
@@ -229,9 +236,7 @@ impl Provider {
             .id_token
             .as_deref()
             .ok_or(IdTokenProblem::Missing)?;
-        let claims = self
-            .checked(&metadata, id_token, &attempt.nonce, now)
-            .await?;
+        let claims = self.checked(&metadata, id_token, attempt, now).await?;
         let further = match (&claims.person.email, &metadata.userinfo_endpoint) {
             (None, Some(endpoint)) => {
                 let token = tokens.access_token().secret();
@@ -332,13 +337,14 @@ impl Provider {
         &self,
         metadata: &Metadata,
         id_token: &str,
-        nonce: &str,
+        attempt: &Attempt,
         now: DateTime<Utc>,
     ) -> Result<Claims, OidcError> {
         let expected = Expected {
             metadata,
             client_id: &self.settings.client_id,
-            nonce,
+            nonce: &attempt.nonce,
+            anew_since: attempt.anew_since,
             now,
         };
         let keys = self.keys(metadata, now).await?;

@@ -1,10 +1,12 @@
-//! The attempts to sign in at the OpenID Connect provider: one for each click on its button, each used once.
+//! The attempts to sign in, or to confirm who one is, at the OpenID Connect provider: one for each click on its button, each
+//! used once.
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
 use super::schema::oidc_attempts;
-use super::{AnyConn, StoreError};
+use super::{AnyConn, StoreError, columns};
+use crate::domain::ids::UserId;
 
 /// One click on the button.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +17,10 @@ pub struct OidcAttempt {
     pub binding: String,
     /// The page that the person wanted; empty: none.
     pub next_path: String,
+    /// The signed-in person who confirms with it that it is them; `None`: it is a sign-in.
+    pub confirms: Option<UserId>,
+    /// When the button was clicked.
+    pub created_at: DateTime<Utc>,
     /// When it ends.
     pub expires_at: DateTime<Utc>,
     /// When the provider came back with it.
@@ -25,20 +31,17 @@ pub struct OidcAttempt {
 ///
 /// # Errors
 /// As any query.
-pub fn insert(
-    conn: &mut AnyConn,
-    attempt: &OidcAttempt,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+pub fn insert(conn: &mut AnyConn, attempt: &OidcAttempt) -> Result<(), StoreError> {
     use oidc_attempts as a;
-    diesel::delete(a::table.filter(a::expires_at.lt((now - TimeDelta::hours(1)).naive_utc())))
-        .execute(conn)?;
+    let old = (attempt.created_at - TimeDelta::hours(1)).naive_utc();
+    diesel::delete(a::table.filter(a::expires_at.lt(old))).execute(conn)?;
     diesel::insert_into(a::table)
         .values((
             a::state_hash.eq(&attempt.state_hash),
             a::binding.eq(&attempt.binding),
             a::next_path.eq(&attempt.next_path),
-            a::created_at.eq(now.naive_utc()),
+            a::confirms_user_id.eq(attempt.confirms.as_ref().map(UserId::as_str)),
+            a::created_at.eq(attempt.created_at.naive_utc()),
             a::expires_at.eq(attempt.expires_at.naive_utc()),
         ))
         .execute(conn)?;
@@ -51,27 +54,39 @@ pub fn insert(
 /// As any query.
 pub fn find(conn: &mut AnyConn, hash: &str) -> Result<Option<OidcAttempt>, StoreError> {
     use oidc_attempts as a;
-    type Row = (String, String, String, NaiveDateTime, Option<NaiveDateTime>);
+    type Row = (
+        String,
+        String,
+        Option<String>,
+        NaiveDateTime,
+        NaiveDateTime,
+        Option<NaiveDateTime>,
+    );
     let row: Option<Row> = a::table
         .find(hash)
         .select((
-            a::state_hash,
             a::binding,
             a::next_path,
+            a::confirms_user_id,
+            a::created_at,
             a::expires_at,
             a::consumed_at,
         ))
         .first(conn)
         .optional()?;
-    Ok(row.map(
-        |(state_hash, binding, next_path, expires, consumed)| OidcAttempt {
-            state_hash,
-            binding,
-            next_path,
-            expires_at: expires.and_utc(),
-            consumed_at: consumed.map(|at| at.and_utc()),
-        },
-    ))
+    let Some((binding, next_path, confirms, created_at, expires_at, consumed_at)) = row else {
+        return Ok(None);
+    };
+    let confirms = confirms.map(|id| columns::id("oidc_attempts", &id));
+    Ok(Some(OidcAttempt {
+        state_hash: hash.to_owned(),
+        binding,
+        next_path,
+        confirms: confirms.transpose()?,
+        created_at: created_at.and_utc(),
+        expires_at: expires_at.and_utc(),
+        consumed_at: consumed_at.map(|at| at.and_utc()),
+    }))
 }
 
 /// Uses an attempt up; `false` when somebody was quicker.

@@ -1074,6 +1074,7 @@ diesel::table! {
         roles_come_only_from_provider -> Bool,
         updated_at -> Timestamp,
         lock_version -> BigInt,
+        provider_checks_second_factor -> Bool,
     }
 }
 
@@ -1085,6 +1086,7 @@ diesel::table! {
         created_at -> Timestamp,
         expires_at -> Timestamp,
         consumed_at -> Nullable<Timestamp>,
+        confirms_user_id -> Nullable<Text>,
     }
 }
 

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use super::columns::{self, Cells};
 use super::schema::{recovery_codes as codes, second_factor_roles as roles, second_factors as f};
 use super::users::User;
-use super::{AnyConn, StoreError};
+use super::{AnyConn, StoreError, sign_in_rules};
 use crate::domain::access::Role;
 use crate::domain::ids::UserId;
 
@@ -195,12 +195,12 @@ pub fn set_required_roles(conn: &mut AnyConn, required: &[Role]) -> Result<(), S
 }
 
 /// Whether a person of these roles needs a second factor. Whoever has no password here signs in elsewhere, and the second
-/// factor is asked for there.
+/// factor is asked for there, unless an Administrator says that it is not.
 ///
 /// # Errors
 /// As any query.
 pub fn is_required(conn: &mut AnyConn, user: &User) -> Result<bool, StoreError> {
-    if user.password_hash.is_none() || user.roles.is_empty() {
+    if user.roles.is_empty() || !can_be_on(conn, user)? {
         return Ok(false);
     }
     let words: Vec<&str> = user.roles.iter().map(|role| role.as_str()).collect();
@@ -209,6 +209,17 @@ pub fn is_required(conn: &mut AnyConn, user: &User) -> Result<bool, StoreError> 
         .count()
         .get_result(conn)?;
     Ok(count > 0)
+}
+
+/// Whether a second factor here would be asked for at all: with the password, or after the provider.
+///
+/// # Errors
+/// As any query.
+pub fn can_be_on(conn: &mut AnyConn, user: &User) -> Result<bool, StoreError> {
+    Ok(user.password_hash.is_some()
+        || !sign_in_rules::get(conn)?
+            .rules
+            .provider_checks_second_factor)
 }
 
 /// Whether a person needs a second factor and has none.

@@ -42,16 +42,17 @@ pub struct StoredRoleRule {
 /// As any query.
 pub fn get(conn: &mut AnyConn) -> Result<StoredRules, StoreError> {
     use sign_in_rules as s;
-    let (has_local_passwords, break_glass, only, lock_version): (bool, Option<String>, bool, i64) =
-        s::table
-            .find(ID)
-            .select((
-                s::has_local_passwords,
-                s::break_glass_user_id,
-                s::roles_come_only_from_provider,
-                s::lock_version,
-            ))
-            .first(conn)?;
+    type Row = (bool, Option<String>, bool, bool, i64);
+    let (has_local_passwords, break_glass, only, checks, lock_version): Row = s::table
+        .find(ID)
+        .select((
+            s::has_local_passwords,
+            s::break_glass_user_id,
+            s::roles_come_only_from_provider,
+            s::provider_checks_second_factor,
+            s::lock_version,
+        ))
+        .first(conn)?;
     let cells = Cells {
         table: "sign_in_rules",
         id: "1",
@@ -61,6 +62,7 @@ pub fn get(conn: &mut AnyConn) -> Result<StoredRules, StoreError> {
             has_local_passwords,
             break_glass: cells.optional("break_glass_user_id", break_glass.as_deref())?,
             roles_come_only_from_provider: only,
+            provider_checks_second_factor: checks,
         },
         lock_version,
     })
@@ -82,6 +84,7 @@ pub fn save(
             s::has_local_passwords.eq(rules.has_local_passwords),
             s::break_glass_user_id.eq(rules.break_glass.as_ref().map(UserId::as_str)),
             s::roles_come_only_from_provider.eq(rules.roles_come_only_from_provider),
+            s::provider_checks_second_factor.eq(rules.provider_checks_second_factor),
             s::updated_at.eq(now.naive_utc()),
             s::lock_version.eq(s::lock_version + 1),
         ))

@@ -37,6 +37,18 @@ pub fn has_any(conn: &mut AnyConn, user: &UserId, issuer: &str) -> Result<bool, 
     Ok(count > 0)
 }
 
+/// Whether the person has an identity at all, so that a provider can say who they are.
+///
+/// # Errors
+/// As any query.
+pub fn is_known(conn: &mut AnyConn, user: &UserId) -> Result<bool, StoreError> {
+    let count: i64 = user_identities::table
+        .filter(user_identities::user_id.eq(user.as_str()))
+        .count()
+        .get_result(conn)?;
+    Ok(count > 0)
+}
+
 /// Ties an identity to a person.
 ///
 /// # Errors

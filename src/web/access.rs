@@ -175,7 +175,10 @@ fn opens_without_second_factor(path: &str) -> bool {
     path.starts_with(second_factor::PATH)
         || matches!(
             path,
-            "/account/confirmation" | "/account/session-extensions" | "/sign-out"
+            "/account/confirmation"
+                | "/account/confirmation/provider"
+                | "/account/session-extensions"
+                | "/sign-out"
         )
 }
 

@@ -12,13 +12,13 @@ use serde::Deserialize;
 
 use super::form::SecretText;
 use super::guards::client_address;
-use super::sign_in::safe_path;
+use super::sign_in::{password_sign_in, provider_name, safe_path};
 use super::{Answer, FieldErrors, Form, Portal, Query, Shell, WebError};
 use crate::auth::passwords::Verdict;
 use crate::auth::throttle::Attempt;
 use crate::auth::{CurrentUser, sessions};
 use crate::store::audit::{self, Actor};
-use crate::store::users;
+use crate::store::{StoreError, user_identities, users};
 
 /// Where the page is.
 const PATH: &str = "/account/confirmation";
@@ -36,6 +36,8 @@ struct AccountConfirmation {
     shell: Shell,
     to: String,
     has_password: bool,
+    /// What people call the identity provider, for those who can confirm there.
+    provider: Option<String>,
     errors: FieldErrors,
 }
 
@@ -60,11 +62,19 @@ async fn page(
     to: Option<&str>,
 ) -> Result<AccountConfirmation, WebError> {
     let id = user.id.clone();
-    let record = portal.store.read(move |conn| users::get(conn, &id)).await?;
+    let (record, is_known) = portal
+        .store
+        .read(move |conn| {
+            let is_known = user_identities::is_known(conn, &id)?;
+            Ok::<_, StoreError>((users::get(conn, &id)?, is_known))
+        })
+        .await?;
+    let passwords = password_sign_in(portal).await?;
     Ok(AccountConfirmation {
         shell,
         to: to.and_then(safe_path).unwrap_or_default(),
-        has_password: record.password_hash.is_some(),
+        has_password: record.password_hash.is_some() && passwords.allows(&user.id),
+        provider: provider_name(portal).filter(|_| is_known),
         errors: FieldErrors::new(),
     })
 }
@@ -97,15 +107,13 @@ pub async fn create(
     Form(form): Form<ProofForm>,
 ) -> Answer {
     let mut errors = FieldErrors::new();
-    own_password(
-        &request,
-        &portal,
-        &user,
-        &form.password,
-        "password",
-        &mut errors,
-    )
-    .await?;
+    // A password that is switched off proves nothing, as at sign-in.
+    if password_sign_in(&portal).await?.allows(&user.id) {
+        let field = "password";
+        own_password(&request, &portal, &user, &form.password, field, &mut errors).await?;
+    } else {
+        errors.add("password", "Passwords are switched off in this portal.");
+    }
     if !errors.is_empty() {
         let mut page = page(&portal, shell, &user, Some(&form.to)).await?;
         page.errors = errors;

@@ -3,6 +3,7 @@
 //! The way there is a page that leads on by itself, not a redirect: a browser holds the redirects of a form to the
 //! `form-action` of our pages, and nobody knows through which addresses a provider sends people on.
 
+mod confirmation;
 mod refusal;
 
 use actix_session::Session;
@@ -10,24 +11,25 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, ReqData};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use askama::Template;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::shell::see_other;
-use super::sign_in::{browser_of, provider_name, safe_path, signing_actor};
+use super::sign_in::{enter, provider_name, safe_path, signing_actor};
 use super::visitor::Visitor;
-use super::{Answer, Flash, Form, Portal, Query, Shell, WebError};
+use super::{Answer, Flash, Form, Portal, Query, Shell, WebError, second_step};
 use crate::auth::identities::{self, IdentityError};
-use crate::auth::sessions;
 use crate::auth::signing::{Signer, digest, random_token};
 use crate::domain::ids::UserId;
 use crate::oidc::{Attempt, Identity, OidcError, Provider, tidy};
 use crate::store::audit::{self, Actor, ActorKind};
 use crate::store::oidc_attempts::{self, OidcAttempt};
 use crate::store::users::{self, User};
-use crate::store::{AnyConn, StoreError};
+use crate::store::{StoreError, second_factors, sign_in_rules};
+
+pub use confirmation::begin as begin_confirmation;
 
 /// How long somebody may stay at the provider's pages.
 const PATIENCE: TimeDelta = TimeDelta::minutes(10);
@@ -61,6 +63,8 @@ pub(super) enum SignInError {
     Refused(String),
     #[error("there is neither a code nor an error in the answer")]
     NoCode,
+    #[error("the person who confirmed is another one")]
+    OtherPerson,
     #[error(transparent)]
     Provider(#[from] OidcError),
     #[error(transparent)]
@@ -78,11 +82,12 @@ fn provider(portal: &Portal) -> Result<&Provider, WebError> {
 }
 
 /// Nonce and PKCE verifier come out of `state` and the secret key, so that nothing secret waits in the database.
-fn attempt(signer: &Signer, state: &str) -> Attempt {
+fn attempt(signer: &Signer, state: &str, anew_since: Option<DateTime<Utc>>) -> Attempt {
     Attempt {
         state: state.to_owned(),
         nonce: signer.sign("oidc nonce", state),
         verifier: SecretString::from(signer.sign("oidc verifier", state)),
+        anew_since,
     }
 }
 
@@ -118,6 +123,44 @@ pub(super) fn depart(
     page.shell.render(StatusCode::OK, &page)
 }
 
+/// Notes an attempt and leads to the provider. `confirms` is who confirms that it is them; nobody signs in then.
+async fn leave(
+    portal: &Portal,
+    shell: Shell,
+    visitor: &Visitor,
+    confirms: Option<UserId>,
+    next: &str,
+    what: &str,
+) -> Answer {
+    let provider = provider(portal)?;
+    let now = portal.clock.now();
+    let state = random_token()?;
+    let next_path = safe_path(next).unwrap_or_default();
+    let anew_since = confirms.is_some().then_some(now);
+    let attempt = attempt(&portal.signer, &state, anew_since);
+    let address = match provider.authorization_url(&attempt, now).await {
+        Ok(address) => address,
+        Err(error) if confirms.is_some() => {
+            return refusal::refuse_confirmation(portal, shell, error.into(), &next_path);
+        }
+        Err(error) => return refusal::refuse(portal, shell, error.into()),
+    };
+    let kept = OidcAttempt {
+        state_hash: digest(&state),
+        binding: visitor.sign_in_binding(),
+        next_path,
+        confirms,
+        created_at: now,
+        expires_at: now + PATIENCE,
+        consumed_at: None,
+    };
+    portal
+        .store
+        .write(move |tx| oidc_attempts::insert(tx, &kept))
+        .await?;
+    depart(portal, shell, what, &address)
+}
+
 /// POST /sign-in/oidc: to the provider.
 ///
 /// # Errors
@@ -128,36 +171,11 @@ pub async fn begin(
     visitor: ReqData<Visitor>,
     Form(form): Form<BeginForm>,
 ) -> Answer {
-    let provider = provider(&portal)?;
     if shell.user.is_some() {
         return Ok(see_other("/"));
     }
-    let now = portal.clock.now();
-    let state = random_token()?;
-    let address = match provider
-        .authorization_url(&attempt(&portal.signer, &state), now)
-        .await
-    {
-        Ok(address) => address,
-        Err(error) => return refusal::refuse(&portal, shell, error.into()),
-    };
-    let kept = OidcAttempt {
-        state_hash: digest(&state),
-        binding: visitor.sign_in_binding(),
-        next_path: safe_path(&form.next).unwrap_or_default(),
-        expires_at: now + PATIENCE,
-        consumed_at: None,
-    };
-    portal
-        .store
-        .write(move |tx| oidc_attempts::insert(tx, &kept, now))
-        .await?;
-    depart(
-        &portal,
-        shell,
-        "You are taken there to sign in, and come back by yourself.",
-        &address,
-    )
+    let what = "You are taken there to sign in, and come back by yourself.";
+    leave(&portal, shell, &visitor, None, &form.next, what).await
 }
 
 /// What the provider sends back.
@@ -169,7 +187,14 @@ pub struct CallbackQuery {
     iss: Option<String>,
 }
 
-/// GET /sign-in/oidc/callback: the provider sends the person back here.
+/// Notes in the session that the person came from the provider, and what it wants to hear at sign-out.
+pub(super) fn note_provider(session: &Session, hint: &str) -> Result<(), WebError> {
+    session
+        .insert(CAME_FROM_PROVIDER, hint)
+        .map_err(|error| WebError::Internal(error.to_string()))
+}
+
+/// GET /sign-in/oidc/callback: the provider sends the person back here, who signed in or confirmed that it is them.
 ///
 /// # Errors
 /// `NotFound` without a provider, or as the database.
@@ -181,16 +206,26 @@ pub async fn callback(
     Query(query): Query<CallbackQuery>,
 ) -> Answer {
     provider(&portal)?;
-    match complete(&request, &portal, &query).await {
-        Ok((user, identity, next)) => {
-            let begun = sessions::begin(&session, &user.id, &browser_of(&request)).and_then(|()| {
-                let hint = identity.login_hint.unwrap_or_default();
-                Ok(session.insert(CAME_FROM_PROVIDER, hint)?)
-            });
-            begun.map_err(|error| WebError::Internal(error.to_string()))?;
-            metrics::counter!("leadgen_sign_ins_total", "outcome" => "succeeded").increment(1);
+    let outcome = match known_attempt(&request, &portal, &query).await {
+        Ok(known) if known.confirms.is_some() => {
+            return confirmation::finish(&request, &portal, &session, shell, &query, known).await;
+        }
+        Ok(known) => complete(&request, &portal, &query, known).await,
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(arrival) => {
+            let hint = arrival.identity.login_hint.unwrap_or_default();
+            if arrival.needs_code
+                && let Some(answer) =
+                    second_step::lead_to(&portal, &arrival.user, &arrival.next, Some(&hint)).await?
+            {
+                return Ok(answer);
+            }
             // Without the code in the address: it must not stay in the history.
-            Ok(see_other(&next))
+            let answer = enter(&request, &session, &arrival.user, &arrival.next)?;
+            note_provider(&session, &hint)?;
+            Ok(answer)
         }
         Err(error) => {
             metrics::counter!("leadgen_sign_ins_total", "outcome" => "failed").increment(1);
@@ -200,42 +235,37 @@ pub async fn callback(
     }
 }
 
+/// Somebody whom the provider vouches for.
+struct Arrival {
+    user: User,
+    identity: Identity,
+    next: String,
+    /// Whether the code of the second factor is still to come.
+    needs_code: bool,
+}
+
 async fn complete(
     request: &HttpRequest,
     portal: &Portal,
     query: &CallbackQuery,
-) -> Result<(User, Identity, String), SignInError> {
-    let Some(provider) = &portal.oidc else {
-        return Err(SignInError::StateWrong);
-    };
+    known: OidcAttempt,
+) -> Result<Arrival, SignInError> {
     let now = portal.clock.now();
-    let state = query.state.as_deref().ok_or(SignInError::StateMissing)?;
-    let binding = request
-        .extensions()
-        .get::<Visitor>()
-        .map(Visitor::sign_in_binding)
-        .unwrap_or_default();
-    let next = take_state(portal, state, binding).await?;
-    if !provider.is_answer_of(query.iss.as_deref(), now).await? {
-        return Err(SignInError::OtherIssuer);
-    }
-    if let Some(error) = &query.error {
-        return Err(SignInError::Refused(tidy(error)));
-    }
-    let code = query.code.as_deref().ok_or(SignInError::NoCode)?;
-    let identity = provider
-        .exchange(&attempt(&portal.signer, state), code, now)
-        .await?;
+    let identity = take_answer(portal, query, &known).await?;
     let (new_id, told) = (UserId::new(portal.new_id()), identity.clone());
     let somebody = signing_actor(request, None);
     let vouching = Actor {
         name: provider_name(portal).unwrap_or_default(),
         ..somebody.clone()
     };
-    let user = portal
+    let (user, needs_code) = portal
         .store
         .write(move |tx| {
             let user = identities::admit(tx, now, &told, &vouching, new_id)?;
+            let checks = sign_in_rules::get(tx)?.rules.provider_checks_second_factor;
+            if !checks && second_factors::is_on(tx, &user.id)? {
+                return Ok((user, true));
+            }
             users::note_sign_in(tx, now, &user.id)?;
             let actor = Actor {
                 kind: ActorKind::User,
@@ -249,40 +279,73 @@ async fn complete(
                 through(None),
             );
             audit::record(tx, now, &actor, "sign_in.succeeded", object, None, how)?;
-            Ok::<_, IdentityError>(user)
+            Ok::<_, IdentityError>((user, false))
         })
         .await?;
-    let next = if next.is_empty() {
-        "/".to_owned()
-    } else {
-        next
-    };
-    Ok((user, identity, next))
+    Ok(Arrival {
+        user,
+        identity,
+        next: known.next_path,
+        needs_code,
+    })
 }
 
-/// Checks that the answer belongs to this browser's click, and uses the click up; gives the page that was wanted.
-async fn take_state(portal: &Portal, state: &str, binding: String) -> Result<String, SignInError> {
-    let (hash, now) = (digest(state), portal.clock.now());
+/// The attempt of this browser that the answer belongs to. Somebody else's is not used up by trying it.
+async fn known_attempt(
+    request: &HttpRequest,
+    portal: &Portal,
+    query: &CallbackQuery,
+) -> Result<OidcAttempt, SignInError> {
+    let state = query.state.as_deref().ok_or(SignInError::StateMissing)?;
+    let binding = request
+        .extensions()
+        .get::<Visitor>()
+        .map(Visitor::sign_in_binding)
+        .unwrap_or_default();
+    let hash = digest(state);
     portal
         .store
-        .write(move |tx: &mut AnyConn| {
-            let known = oidc_attempts::find(tx, &hash)?.ok_or(SignInError::StateWrong)?;
-            // Somebody else's state is not used up by trying it.
-            if known.binding != binding {
-                return Err(SignInError::StateWrong);
-            }
-            if known.consumed_at.is_some() {
-                return Err(SignInError::StateReused);
-            }
-            if known.expires_at <= now {
-                return Err(SignInError::StateExpired);
-            }
-            if !oidc_attempts::consume(tx, &hash, now)? {
-                return Err(SignInError::StateReused);
-            }
-            Ok(known.next_path)
-        })
-        .await
+        .read(move |conn| oidc_attempts::find(conn, &hash))
+        .await?
+        .filter(|known| known.binding == binding)
+        .ok_or(SignInError::StateWrong)
+}
+
+/// Uses the attempt up, and exchanges the answer for what the provider says about the person.
+async fn take_answer(
+    portal: &Portal,
+    query: &CallbackQuery,
+    known: &OidcAttempt,
+) -> Result<Identity, SignInError> {
+    let Some(provider) = &portal.oidc else {
+        return Err(SignInError::StateWrong);
+    };
+    let now = portal.clock.now();
+    if known.consumed_at.is_some() {
+        return Err(SignInError::StateReused);
+    }
+    if known.expires_at <= now {
+        return Err(SignInError::StateExpired);
+    }
+    let hash = known.state_hash.clone();
+    let is_ours = portal
+        .store
+        .write(move |tx| oidc_attempts::consume(tx, &hash, now))
+        .await?;
+    if !is_ours {
+        return Err(SignInError::StateReused);
+    }
+    if !provider.is_answer_of(query.iss.as_deref(), now).await? {
+        return Err(SignInError::OtherIssuer);
+    }
+    if let Some(error) = &query.error {
+        return Err(SignInError::Refused(tidy(error)));
+    }
+    let code = query.code.as_deref().ok_or(SignInError::NoCode)?;
+    let state = query.state.as_deref().ok_or(SignInError::StateMissing)?;
+    let anew_since = known.confirms.is_some().then_some(known.created_at);
+    let attempt = attempt(&portal.signer, state, anew_since);
+    Ok(provider.exchange(&attempt, code, now).await?)
 }
 
 /// How an entry of the audit log tells sign-ins through the provider from those with a password.

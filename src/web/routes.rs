@@ -57,6 +57,7 @@ fn entries() -> Vec<Entry> {
         post("/account/second-factor/removal",      SignedIn,              second_factor::destroy).fresh(),
         get ("/account/confirmation",               SignedIn,              confirm::show),
         post("/account/confirmation",               SignedIn,              confirm::create),
+        post("/account/confirmation/provider",      SignedIn,              oidc::begin_confirmation),
 
         get ("/account/consent",                    SignedIn,              consent::show),
         post("/account/consent",                    Needs(P::ManageOwnProfiles), consent::create),

@@ -71,7 +71,8 @@ struct SecondFactorShow {
     /// Being set up.
     setup: Option<Setup>,
     is_required: bool,
-    has_password: bool,
+    /// Whether signing in would ask for it.
+    can_be_on: bool,
     errors: FieldErrors,
 }
 
@@ -90,12 +91,13 @@ async fn page(
     user: &CurrentUser,
 ) -> Result<SecondFactorShow, WebError> {
     let id = user.id.clone();
-    let (factor, record, is_required) = portal
+    let (factor, can_be_on, is_required) = portal
         .store
         .read(move |conn| {
             let record = users::get(conn, &id)?;
             let is_required = second_factors::is_required(conn, &record)?;
-            Ok::<_, StoreError>((second_factors::find(conn, &id)?, record, is_required))
+            let can_be_on = second_factors::can_be_on(conn, &record)?;
+            Ok::<_, StoreError>((second_factors::find(conn, &id)?, can_be_on, is_required))
         })
         .await?;
     let (factor, pending) = match factor {
@@ -125,7 +127,7 @@ async fn page(
         factor,
         setup,
         is_required,
-        has_password: record.password_hash.is_some(),
+        can_be_on,
         errors: FieldErrors::new(),
     })
 }
@@ -280,7 +282,7 @@ pub async fn destroy(
             audit::record(tx, now, &actor, "second_factor.removed", object, None, None)
         })
         .await?;
-    Ok(shell.redirect(PATH).flash(Flash::success(
-        "Signing in takes your password only, from now on.",
-    )))
+    Ok(shell
+        .redirect(PATH)
+        .flash(Flash::success("Signing in takes no code from now on.")))
 }

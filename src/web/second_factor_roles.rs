@@ -12,7 +12,7 @@ use super::{Answer, FieldErrors, Flash, Form, Path, Portal, Shell, WebError};
 use crate::domain::access::Role;
 use crate::domain::ids::UserId;
 use crate::store::audit::{self, Actor};
-use crate::store::{StoreError, second_factors, sessions, users};
+use crate::store::{StoreError, second_factors, sessions, sign_in_rules, users};
 
 /// Where the page is.
 const PATH: &str = "/settings/users/second-factor";
@@ -34,13 +34,14 @@ struct UsersSecondFactor {
 }
 
 async fn page(portal: &Portal, shell: Shell) -> Result<UsersSecondFactor, WebError> {
-    let (required, people, with_factor) = portal
+    let (required, people, with_factor, rules) = portal
         .store
         .read(|conn| {
             Ok::<_, StoreError>((
                 second_factors::required_roles(conn)?,
                 users::list(conn)?,
                 second_factors::list_people(conn)?,
+                sign_in_rules::get(conn)?.rules,
             ))
         })
         .await?;
@@ -49,7 +50,9 @@ async fn page(portal: &Portal, shell: Shell) -> Result<UsersSecondFactor, WebErr
         .map(|role| {
             let of_role = || {
                 people.iter().filter(|user| {
-                    user.is_enabled && user.password_hash.is_some() && user.roles.contains(&role)
+                    let is_asked =
+                        user.password_hash.is_some() || !rules.provider_checks_second_factor;
+                    user.is_enabled && is_asked && user.roles.contains(&role)
                 })
             };
             Line {

@@ -1,7 +1,8 @@
-//! The second step of signing in: whoever proved the password is led here, and has no session before the code is right.
+//! The second step of signing in: whoever proved the password, or comes from a provider that checks no second factor, is led
+//! here, and has no session before the code is right.
 //!
-//! Between the steps a signed cookie says whose password was proved, for a few minutes. It opens nothing by itself, and dies with
-//! the password.
+//! Between the steps a signed cookie says who took the first, for a few minutes. It opens nothing by itself, and dies with the
+//! password.
 
 use actix_session::Session;
 use actix_web::cookie::time::Duration as CookieDuration;
@@ -21,7 +22,7 @@ use super::form::SecretText;
 use super::guards::client_address;
 use super::shell::see_other;
 use super::sign_in::{self, enter, fail, safe_path, wait_in_words};
-use super::{Answer, Flash, Form, Portal, Shell, WebError};
+use super::{Answer, Flash, Form, Portal, Shell, WebError, oidc};
 use crate::auth::second_factor;
 use crate::auth::signing::{Signer, digest};
 use crate::auth::throttle::Attempt;
@@ -39,14 +40,17 @@ const PURPOSE: &str = "second step";
 /// How long the code may take.
 const LONGEST: TimeDelta = TimeDelta::minutes(5);
 
-/// Whose password was proved, and when.
+/// Who took the first step, and when.
 #[derive(Serialize, Deserialize)]
 struct FirstStep {
     user: UserId,
     at: DateTime<Utc>,
-    /// Belongs to the password that was proved.
+    /// Belongs to the password that the person had then.
     stamp: String,
     next: String,
+    /// For those who come from the provider: what it wants to hear at sign-out.
+    #[serde(default)]
+    from_provider: Option<String>,
 }
 
 fn stamp(user: &User) -> String {
@@ -84,7 +88,8 @@ impl FirstStep {
     }
 }
 
-/// Leads somebody whose password is right to the second step; `None`: there is none, and they may come in.
+/// Leads somebody who took the first step to the second; `None`: there is none, and they may come in. `from_provider` is what
+/// the provider wants to hear at sign-out, for those who come from there.
 ///
 /// # Errors
 /// As the database.
@@ -92,6 +97,7 @@ pub(super) async fn lead_to(
     portal: &Portal,
     user: &User,
     next: &str,
+    from_provider: Option<&str>,
 ) -> Result<Option<HttpResponse>, WebError> {
     let id = user.id.clone();
     let is_on = portal
@@ -106,6 +112,7 @@ pub(super) async fn lead_to(
         at: portal.clock.now(),
         stamp: stamp(user),
         next: safe_path(next).unwrap_or_default(),
+        from_provider: from_provider.map(str::to_owned),
     };
     let mut response = see_other(PATH);
     response
@@ -123,7 +130,7 @@ struct SecondStepPage {
 
 fn from_the_beginning(shell: &Shell) -> HttpResponse {
     let mut response = shell.redirect("/sign-in").flash(Flash::notice(
-        "Sign in with your password first; the code is asked for within five minutes.",
+        "Sign in first; the code is asked for within five minutes.",
     ));
     let mut cookie = build(String::new()).finish();
     cookie.make_removal();
@@ -201,6 +208,7 @@ pub async fn create(
     let step = second_factor::step_of(&secret, &typed, now)?;
     let actor = sign_in::signing_actor(&request, Some(&user));
     let (id, name) = (user.id.clone(), user.name.clone());
+    let is_from_provider = first.from_provider.is_some();
     let proof = portal
         .store
         .write(move |tx| {
@@ -210,7 +218,11 @@ pub async fn create(
             attempt.succeeded(tx, now)?;
             users::note_sign_in(tx, now, &id)?;
             let object = ("user", id.as_str(), name.as_str());
-            let how = serde_json::json!({ "second_factor": proof.as_str() });
+            let how = if is_from_provider {
+                serde_json::json!({ "second_factor": proof.as_str(), "through": "openid_connect" })
+            } else {
+                serde_json::json!({ "second_factor": proof.as_str() })
+            };
             audit::record(
                 tx,
                 now,
@@ -236,6 +248,9 @@ pub async fn create(
         return page.shell.render(StatusCode::UNPROCESSABLE_ENTITY, &page);
     };
     let mut response = enter(&request, &session, &user, &first.next)?;
+    if let Some(hint) = &first.from_provider {
+        oidc::note_provider(&session, hint)?;
+    }
     let mut cookie = build(String::new()).finish();
     cookie.make_removal();
     response

@@ -183,7 +183,7 @@ pub async fn create(
             } else {
                 None
             };
-            if let Some(answer) = second_step::lead_to(&portal, &user, &form.next).await? {
+            if let Some(answer) = second_step::lead_to(&portal, &user, &form.next, None).await? {
                 // The password was right: the guesses that count from now on are those of the code.
                 portal
                     .store

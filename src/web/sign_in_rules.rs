@@ -58,6 +58,7 @@ pub struct RulesForm {
     #[serde(default)]
     break_glass: String,
     roles_come_only_from_provider: Option<String>,
+    provider_checks_second_factor: Option<String>,
     #[serde(default)]
     lock_version: String,
 }
@@ -137,6 +138,7 @@ async fn page(portal: &Portal, shell: Shell) -> Result<SignInRulesShow, WebError
                 .map(ToString::to_string)
                 .unwrap_or_default(),
             roles_come_only_from_provider: on(rules.roles_come_only_from_provider),
+            provider_checks_second_factor: on(rules.provider_checks_second_factor),
             lock_version: lock_version.to_string(),
         },
         again: match now {
@@ -172,10 +174,12 @@ fn state(rules: &SignInRules) -> serde_json::Value {
         "has_local_passwords": rules.has_local_passwords,
         "break_glass_user_id": rules.break_glass.as_ref().map(UserId::as_str),
         "roles_come_only_from_provider": rules.roles_come_only_from_provider,
+        "provider_checks_second_factor": rules.provider_checks_second_factor,
     })
 }
 
-/// POST /settings/sign-in: whether passwords work, who may always use one, and whether roles come only from the provider.
+/// POST /settings/sign-in: whether passwords work, who may always use one, whether roles come only from the provider, and
+/// whether it checks a second factor.
 ///
 /// # Errors
 /// `Stale`, `Invalid`, or as the database.
@@ -193,6 +197,7 @@ pub async fn update(
         has_local_passwords: form.has_local_passwords.is_some(),
         break_glass: form.break_glass.parse().ok(),
         roles_come_only_from_provider: form.roles_come_only_from_provider.is_some(),
+        provider_checks_second_factor: form.provider_checks_second_factor.is_some(),
     };
     let (has_provider, now) = (portal.oidc.is_some(), portal.clock.now());
     let saved = portal

@@ -135,3 +135,47 @@ async fn whoever_cancels_at_the_provider_is_told_so() {
         .expect(200)
         .expect_text("You were not signed in");
 }
+
+/// Confirms at the provider, as `login`, and comes back.
+async fn confirm(browser: &Browserlike, login: &str) -> Page {
+    let page = browser
+        .get("/account/confirmation?to=%2Faccount%2Fsecond-factor")
+        .await
+        .expect(200);
+    let address = browser
+        .submit(&page, "Confirm with Certified ID", &[])
+        .await
+        .expect(200)
+        .link("Continue to Certified ID");
+    // The provider still knows the person, and asks all the same.
+    let page = browser.visit(&address).await.expect(200);
+    let fields = [("login", Some(login)), ("password", Some("any"))];
+    let page = browser.submit_and_follow(&page, "Sign-in", &fields).await;
+    if page.text().contains("Authorize") {
+        browser.submit_and_follow(&page, "Continue", &[]).await
+    } else {
+        page
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn people_confirm_at_the_provider_that_it_is_them() {
+    let (installation, _provider) = world().await;
+    let browser = installation.browser();
+    sign_in(&browser, "grace").await.expect(200);
+    let page = confirm(&browser, "grace").await.expect(200);
+    assert_eq!(page.url.path(), "/account/second-factor");
+    let confirmed =
+        "SELECT count(*) AS value FROM audit_entries WHERE action = 'session.confirmed'";
+    assert_eq!(installation.database.number(confirmed), 1);
+    confirm(&browser, "henry")
+        .await
+        .expect(403)
+        .expect_text("Somebody else signed in");
+    assert_eq!(installation.database.number(confirmed), 1);
+    browser
+        .get("/account")
+        .await
+        .expect(200)
+        .expect_text("grace@example.com");
+}

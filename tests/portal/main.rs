@@ -53,6 +53,7 @@ mod organizations;
 mod panics;
 mod pauses;
 mod profiles;
+mod provider_confirmation;
 mod records_world;
 mod refusals;
 mod requests;

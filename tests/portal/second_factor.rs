@@ -20,22 +20,22 @@ fn secrets(page: &Page) -> Vec<String> {
 }
 
 /// Somebody's authenticator app.
-struct App(Totp);
+pub struct App(Totp);
 
 impl App {
-    fn with_key(key: &str) -> Self {
+    pub fn with_key(key: &str) -> Self {
         let key: String = key.chars().filter(|c| *c != ' ').collect();
         let secret = Secret::try_from_base32(&key).unwrap();
         Self(Builder::new().with_secret(secret).build_noncompliant())
     }
 
-    fn code(&self, now: DateTime<Utc>) -> String {
+    pub fn code(&self, now: DateTime<Utc>) -> String {
         self.0.generate(now.timestamp() as u64).to_string()
     }
 }
 
 /// Sets a second factor up; gives the app and the recovery codes.
-async fn set_up(portal: &TestPortal, browser: &Browserlike) -> (App, Vec<String>) {
+pub async fn set_up(portal: &TestPortal, browser: &Browserlike) -> (App, Vec<String>) {
     let page = browser.get(PATH).await.expect(200);
     let page = browser
         .submit_and_follow(&page, "Set up", &[])

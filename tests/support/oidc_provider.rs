@@ -34,6 +34,9 @@ pub enum Fault {
     WrongSignature,
     UnpublishedKey,
     NoIdToken,
+    NoAuthTime,
+    StaleSignIn,
+    SignedInLater,
     RefusesTheClient,
     RefusesTheCode,
     Away,
@@ -74,6 +77,8 @@ struct Grant {
     nonce: String,
     challenge: String,
     redirect_uri: String,
+    /// Whether the token must tell when the person signed in.
+    tells_auth_time: bool,
 }
 
 struct State {
@@ -163,6 +168,11 @@ impl OidcProvider {
         self.state.lock().unwrap().userinfo = Some(claims);
     }
 
+    /// Moves its clock.
+    pub fn advance(&self, by: chrono::TimeDelta) {
+        self.state.lock().unwrap().clock.advance(by);
+    }
+
     /// From now on another key signs and is published.
     pub fn rotate(&self, id: &str) {
         self.state.lock().unwrap().key = Key::new(id);
@@ -192,6 +202,7 @@ impl OidcProvider {
                 nonce: query["nonce"].clone(),
                 challenge: query["code_challenge"].clone(),
                 redirect_uri: redirect_uri.clone(),
+                tells_auth_time: query.contains_key("max_age"),
             },
         );
         let mut back = Url::parse(&redirect_uri).unwrap();
@@ -200,6 +211,14 @@ impl OidcProvider {
             .append_pair("state", &query["state"])
             .append_pair("iss", &state.issuer);
         format!("{}?{}", back.path(), back.query().unwrap())
+    }
+
+    /// The person cancels at the provider; answers the way back.
+    pub fn cancel_at(&self, address: &str) -> String {
+        let back = self.sign_in_at(address);
+        let (path, query) = back.split_once('?').unwrap();
+        let (_code, rest) = query.split_once('&').unwrap();
+        format!("{path}?error=access_denied&{rest}")
     }
 }
 
@@ -289,24 +308,29 @@ async fn token(
         "access_token": "an access token", "token_type": "Bearer", "expires_in": 300,
     });
     if state.fault != Some(Fault::NoIdToken) {
-        answer["id_token"] = id_token(&state, &grant.nonce).into();
+        answer["id_token"] = id_token(&state, &grant).into();
     }
     HttpResponse::Ok().json(answer)
 }
 
-fn id_token(state: &State, nonce: &str) -> String {
+fn id_token(state: &State, grant: &Grant) -> String {
     let now = state.clock.now().timestamp();
     let mut claims = state.claims.clone();
     claims["iss"] = json!(state.issuer);
     claims["aud"] = json!(CLIENT_ID);
     claims["iat"] = json!(now);
     claims["exp"] = json!(now + 300);
-    claims["nonce"] = json!(nonce);
+    claims["nonce"] = json!(grant.nonce);
+    if grant.tells_auth_time && state.fault != Some(Fault::NoAuthTime) {
+        claims["auth_time"] = json!(now);
+    }
     let mut header = json!({ "alg": "ES256", "kid": state.key.id });
     match state.fault {
         Some(Fault::WrongNonce) => claims["nonce"] = json!("another nonce"),
         Some(Fault::Expired) => claims["exp"] = json!(now - 61),
         Some(Fault::FromTheFuture) => claims["iat"] = json!(now + 61),
+        Some(Fault::StaleSignIn) => claims["auth_time"] = json!(now - 61),
+        Some(Fault::SignedInLater) => claims["auth_time"] = json!(now + 61),
         Some(Fault::WrongAudience) => claims["aud"] = json!("somebody else"),
         Some(Fault::SeveralAudiences) => claims["aud"] = json!([CLIENT_ID, "somebody else"]),
         Some(Fault::WrongIssuer) => claims["iss"] = json!("https://elsewhere.example.com"),

@@ -8,7 +8,7 @@ use super::SignInError;
 use crate::auth::identities::IdentityError;
 use crate::oidc::{IdTokenProblem, OidcError};
 use crate::web::sign_in::provider_name;
-use crate::web::{Portal, Shell, WebError};
+use crate::web::{Portal, Shell, WebError, confirm};
 
 /// What a page about a failed sign-in says.
 struct Refusal {
@@ -16,6 +16,9 @@ struct Refusal {
     title: String,
     cause: String,
     what_to_do: String,
+    /// The way on.
+    back: String,
+    back_label: &'static str,
 }
 
 impl Refusal {
@@ -30,6 +33,8 @@ impl Refusal {
             title: title.into(),
             cause: cause.into(),
             what_to_do: what_to_do.into(),
+            back: "/sign-in".to_owned(),
+            back_label: "Back to sign-in",
         }
     }
 
@@ -92,9 +97,32 @@ impl Refusal {
                 format!("{name} sent neither a code nor an error."),
                 "Try again; if it happens again, show this page to an Administrator.",
             ),
+            SignInError::OtherPerson => Self::new(
+                S::FORBIDDEN,
+                "Somebody else signed in",
+                format!(
+                    "The person who signed in at {name} just now is not the one whom {name} signed in here before."
+                ),
+                "Sign in with your own account.",
+            ),
             SignInError::Provider(error) => Self::of_provider(error, name),
             SignInError::Identity(error) => return Self::of_identity(error, name),
         })
+    }
+
+    /// The page of a failed confirmation: the person stays signed in, and `to` is what they wanted to open.
+    fn of_confirmation(error: SignInError, name: &str, to: &str) -> Result<Self, WebError> {
+        let is_cancelled = matches!(&error, SignInError::Refused(word) if word == "access_denied");
+        let mut page = Self::of(error, name)?;
+        if is_cancelled {
+            "You did not confirm that it is you".clone_into(&mut page.title);
+            page.cause = format!("{name} says that signing in was cancelled.");
+        }
+        "You stay signed in, and nothing was changed. Try again; if it happens every time, show this page to an Administrator."
+            .clone_into(&mut page.what_to_do);
+        page.back = confirm::way_over(to);
+        page.back_label = "Back to the confirmation";
+        Ok(page)
     }
 
     fn of_provider(error: OidcError, name: &str) -> Self {
@@ -137,6 +165,22 @@ impl Refusal {
                 "The clocks do not agree",
                 format!("The statement of {name} about you is over already, or is not valid yet."),
                 "Try again. If it happens every time, the clock of this portal’s server is wrong: show this page to an Administrator.",
+            ),
+            OidcError::IdToken(IdTokenProblem::NoAuthTime) => Self::new(
+                S::BAD_GATEWAY,
+                format!("{name} does not say when you signed in"),
+                format!(
+                    "{name} was asked to have you sign in anew, but its statement does not say when you did (claim “auth_time”), so it is no proof."
+                ),
+                "Show this page to an Administrator.",
+            ),
+            OidcError::IdToken(IdTokenProblem::NotAnew) => Self::new(
+                S::FORBIDDEN,
+                format!("{name} did not ask you anew"),
+                format!(
+                    "{name} was asked to have you sign in anew, but it relied on a sign-in from before."
+                ),
+                "Try again.",
             ),
             OidcError::IdToken(problem) => Self::new(
                 S::BAD_GATEWAY,
@@ -232,6 +276,23 @@ pub(super) fn refuse(
     page.shell.render(status, &page)
 }
 
+/// The page of a confirmation that ended early.
+///
+/// # Errors
+/// What has a page elsewhere.
+pub(super) fn refuse_confirmation(
+    portal: &Portal,
+    shell: Shell,
+    error: SignInError,
+    to: &str,
+) -> Result<HttpResponse, WebError> {
+    let name = provider_name(portal).unwrap_or_default();
+    let refusal = Refusal::of_confirmation(error, &name, to)?;
+    let status = refusal.status;
+    let page = SignInRefusal { shell, refusal };
+    page.shell.render(status, &page)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,6 +309,9 @@ mod tests {
             SignInError::Refused("access_denied".into()),
             SignInError::Refused("server_error".into()),
             SignInError::NoCode,
+            SignInError::OtherPerson,
+            OidcError::IdToken(IdTokenProblem::NoAuthTime).into(),
+            OidcError::IdToken(IdTokenProblem::NotAnew).into(),
             away("it did not answer in time").into(),
             OidcError::Metadata { what: "x".into() }.into(),
             OidcError::ClientRefused.into(),
