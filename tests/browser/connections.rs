@@ -210,3 +210,76 @@ async fn a_deployment_that_says_disabled_hides_linkedin_and_no_page_can_switch_i
     browser.expect("Leads").await;
     assert!(installation.linkedin.requests().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_enabled_users_move_to_a_group_and_the_setting_names_it() {
+    let mut installation = Installation::new().await;
+    for (email, name, role) in [
+        ("ada@example.com", "Ada Administrator", Role::Administrator),
+        ("sam@example.com", "Sam Sales", Role::Salesperson),
+        ("pia@example.com", "Pia Pilot", Role::Salesperson),
+        ("old@example.com", "Olaf Old", Role::Salesperson),
+        ("new@example.com", "Nora New", Role::Salesperson),
+    ] {
+        installation.add_person(email, name, &[role]);
+    }
+    installation.database.execute(
+        "DELETE FROM active_consents; UPDATE connection_settings SET setting = 'no'; \
+         UPDATE users SET is_enabled = FALSE WHERE email IN ('old@example.com', 'new@example.com');",
+    );
+    installation.serve(true);
+    let browser = Chromium::start(&installation.address()).await;
+    browser.sign_in("ada@example.com").await;
+
+    // From the list: those that are enabled now, into a new group. Nothing is written before the change was looked at.
+    browser.click("Users and roles").await;
+    browser.choose("State", "Enabled").await;
+    browser.click("Apply").await;
+    browser.expect("Pia Pilot").await;
+    let text = browser.text().await;
+    assert!(!text.contains("Olaf Old"), "{text}");
+    let enabled = "SELECT count(*) AS value FROM users WHERE is_enabled";
+    let enabled = installation.database.number(enabled);
+    let all = format!("All {enabled} that match the filter");
+    browser.tick(&all, true).await;
+    browser.fill("Name of a new group", "LinkedIn users").await;
+    browser.click("Look at the change").await;
+    browser
+        .expect(&format!("{enabled} users are what the filter finds."))
+        .await;
+    browser.expect("Who becomes a member").await;
+    browser.screenshot("group-move").await;
+    assert_eq!(
+        installation
+            .database
+            .number("SELECT count(*) AS value FROM groups"),
+        0
+    );
+    browser.click("Move to the group").await;
+    browser
+        .expect(&format!("{enabled} users were added to the group."))
+        .await;
+
+    // Those of a list from elsewhere, by a file: who is a member already and who is unknown is said before.
+    let rows = "E-mail\nsam@example.com\nnew@example.com\nnobody@example.com\n";
+    upload(&browser, "users.csv", rows, "Add 1 member").await;
+    browser.expect("Nora New").await;
+
+    // The setting lets this group connect, and nobody else.
+    let option = format!("LinkedIn users ({} members)", enabled + 1);
+    set(
+        &browser,
+        "Selected group",
+        Some(&option),
+        "Nobody’s consent is withdrawn",
+    )
+    .await;
+    browser.click("LinkedIn account connections").await;
+    browser.expect("LinkedIn users").await;
+    assert_eq!(
+        installation.database.texts(
+            "SELECT s.setting || ' ' || g.name AS value FROM connection_settings s JOIN groups g ON g.id = s.selected_group_id"
+        ),
+        ["selected_group LinkedIn users"]
+    );
+}
