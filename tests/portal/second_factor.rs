@@ -265,7 +265,7 @@ async fn a_wrong_code_switches_nothing_on_and_it_can_be_switched_off() {
         .submit_and_follow(&page, "Switch off", &[])
         .await
         .expect(200)
-        .expect_text("password only");
+        .expect_text("takes no code from now on");
     portal.sign_in("sam@example.com").await;
 }
 
@@ -278,7 +278,7 @@ async fn whoever_needs_a_second_factor_sees_nothing_else_before_it_is_set_up() {
     ada.submit_and_follow(&page, "Save", &[("roles", Some("salesperson"))])
         .await
         .expect(200)
-        .expect_text("0 of 1 with a password");
+        .expect_text("0 of 1 have one");
     // At the next request, in a session that was open.
     for path in ["/leads", "/account", "/", "/form-submissions"] {
         let answer = sam.get(path).await.expect(303);
@@ -299,7 +299,7 @@ async fn whoever_needs_a_second_factor_sees_nothing_else_before_it_is_set_up() {
     ada.get("/settings/users/second-factor")
         .await
         .expect(200)
-        .expect_text("1 of 1 with a password");
+        .expect_text("1 of 1 have one");
 }
 
 #[tokio::test]
