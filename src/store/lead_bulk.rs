@@ -9,7 +9,7 @@ use super::columns::Cells;
 use super::intake::{LeadChange, add_changes};
 use super::leads::JournalChange;
 use super::schema::{leads, users};
-use super::{AnyConn, StoreError, lock_leads};
+use super::{AnyConn, StoreError, deliveries, lock_leads};
 use crate::domain::ids::{LeadId, UserId};
 use crate::domain::lead::LeadStatus;
 
@@ -180,6 +180,8 @@ pub fn apply(
         });
     }
     for chunk in changing.chunks(CHUNK) {
+        let ids: Vec<LeadId> = chunk.iter().map(|lead| lead.id.clone()).collect();
+        let before = deliveries::before_ids(conn, &ids)?;
         let chosen =
             leads::table.filter(leads::id.eq_any(chunk.iter().map(|lead| lead.id.as_str())));
         let stamp = (
@@ -191,6 +193,7 @@ pub fn apply(
         diesel::update(chosen)
             .set((stamp, status, owner))
             .execute(conn)?;
+        deliveries::enqueue_ids(conn, &before, &ids)?;
     }
     add_changes(conn, journal)?;
     Ok(outcome)

@@ -119,6 +119,12 @@ impl Before {
 
 /// Looks at the leads that are about to be saved.
 pub(super) fn before(conn: &mut AnyConn, changed: &[&Lead]) -> Result<Before, StoreError> {
+    let ids: Vec<LeadId> = changed.iter().map(|lead| lead.id.clone()).collect();
+    before_ids(conn, &ids)
+}
+
+/// The same for leads that are not read.
+pub(super) fn before_ids(conn: &mut AnyConn, changed: &[LeadId]) -> Result<Before, StoreError> {
     let lanes = open_lanes(conn)?;
     if lanes.webhooks.is_empty() {
         return Ok(Before {
@@ -127,13 +133,27 @@ pub(super) fn before(conn: &mut AnyConn, changed: &[&Lead]) -> Result<Before, St
         });
     }
     let statuses: Vec<(String, String)> = leads::table
-        .filter(leads::id.eq_any(changed.iter().map(|lead| lead.id.as_str())))
+        .filter(leads::id.eq_any(changed.iter().map(LeadId::as_str)))
         .select((leads::id, leads::status))
         .load(conn)?;
     Ok(Before {
         lanes,
         statuses: statuses.into_iter().collect(),
     })
+}
+
+/// Queues leads that changed without being saved whole.
+pub(super) fn enqueue_ids(
+    conn: &mut AnyConn,
+    before: &Before,
+    changed: &[LeadId],
+) -> Result<(), StoreError> {
+    if before.is_nobody_waiting() {
+        return Ok(());
+    }
+    let leads = super::lead_rows::load(conn, changed)?;
+    let leads: Vec<&Lead> = leads.iter().collect();
+    enqueue_leads(conn, before, &leads)
 }
 
 /// Queues the leads that were saved for every destination that wants them.
