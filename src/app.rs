@@ -190,6 +190,7 @@ impl App {
             .map_err(|_| StartError::PublicUrl)?;
         let sync = SyncOptions {
             interval: settings.sync_interval,
+            organization_interval: settings.organization_interval,
             deployment: settings.deployment.clone(),
             webhook: settings.linkedin.webhook.as_ref().map(ToString::to_string),
             ..options.sync

@@ -42,6 +42,8 @@ pub struct Settings {
     pub oidc: Option<OidcSettings>,
     /// Time between two pulls of an account.
     pub sync_interval: Duration,
+    /// Time between two readings of a Dynamics 365 organization.
+    pub organization_interval: Duration,
     /// Where mail goes out; `None`: nothing is mailed.
     pub mail: Option<MailSettings>,
     /// What whoever runs the portal decided about LinkedIn.
@@ -120,6 +122,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("LEADGEN_ENTRA_URL", "https://login.microsoftonline.com"),
     ("LEADGEN_LINKEDIN_WEBHOOK", "auto"),
     ("LEADGEN_SYNC_INTERVAL", "5m"),
+    ("LEADGEN_ORGANIZATION_INTERVAL", "5m"),
     ("LEADGEN_OIDC_ISSUER", ""),
     ("LEADGEN_OIDC_CLIENT_ID", ""),
     ("LEADGEN_OIDC_CLIENT_SECRET", ""),
@@ -388,6 +391,11 @@ impl Settings {
             Duration::from_secs(300),
             parse_interval,
         );
+        let organization_interval = reader.parse(
+            "LEADGEN_ORGANIZATION_INTERVAL",
+            Duration::from_secs(300),
+            parse_interval,
+        );
         let secret_key = reader
             .optional("LEADGEN_SECRET_KEY")
             .map(SecretString::from);
@@ -447,6 +455,7 @@ impl Settings {
             entra_url,
             oidc,
             sync_interval,
+            organization_interval,
             mail,
             deployment,
             destinations,

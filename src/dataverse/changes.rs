@@ -16,6 +16,8 @@ use super::wire::{ChangedRow, Changes, Collection, Definition, UserRow};
 const COLUMNS: &str = "leadid,statecode,statuscode,_ownerid_value,modifiedon";
 /// The owner's name, and whether it is a user or a team.
 const ANNOTATIONS: &str = "odata.include-annotations=\"OData.Community.Display.V1.FormattedValue,Microsoft.Dynamics.CRM.lookuplogicalname\"";
+/// So many leads are asked for by their ids in one request.
+const IDS: usize = 50;
 /// So many people are asked for in one request: an address must not grow without end.
 const PEOPLE: usize = 20;
 
@@ -140,7 +142,7 @@ impl DataverseClient {
         page_size: u32,
     ) -> Result<ChangePage, DataverseError> {
         // The token goes to the organization only, whatever a link says.
-        if !link.starts_with(&self.address_of("leads?")) {
+        if !self.is_own_link(link) {
             return Err(DataverseError::unexpected(
                 "a page of changes that is elsewhere",
             ));
@@ -152,6 +154,31 @@ impl DataverseClient {
             Err(DataverseError::Invalid(refusal)) => Err(DataverseError::LinkExpired(refusal)),
             other => other,
         }
+    }
+
+    /// Whether a link leads to this organization.
+    #[must_use]
+    pub fn is_own_link(&self, link: &str) -> bool {
+        link.starts_with(&self.address_of("leads?"))
+    }
+
+    /// These leads as they are now; those that are not there are left out.
+    ///
+    /// # Errors
+    /// As the organization.
+    pub async fn lead_states(&self, ids: &[Uuid]) -> Result<Vec<LeadState>, DataverseError> {
+        let mut states = Vec::new();
+        for some in ids.chunks(IDS) {
+            let wanted: Vec<String> = some.iter().map(|id| format!("leadid eq {id}")).collect();
+            let filter = encoded(&wanted.join(" or "));
+            let url = self.address_of(&format!("leads?$select={COLUMNS}&$filter={filter}"));
+            let page = self.changes(url, 5_000, false).await?;
+            states.extend(page.changes.into_iter().filter_map(|change| match change {
+                LeadChange::Saved(state) => Some(state),
+                LeadChange::Deleted(_) => None,
+            }));
+        }
+        Ok(states)
     }
 
     async fn changes(

@@ -9,7 +9,7 @@ use super::columns::Cells;
 use super::moment::Moment;
 use super::schema::{lead_origins, leads};
 use super::{AnyConn, StoreError, deliveries};
-use crate::domain::ids::LeadId;
+use crate::domain::ids::{LeadId, OrganizationId};
 use crate::domain::lead::{FieldKey, Lead, LeadField, LeadValues};
 use crate::domain::search::words_of_lead;
 use crate::insert_rows;
@@ -242,8 +242,31 @@ pub fn load(conn: &mut AnyConn, ids: &[LeadId]) -> Result<Vec<Lead>, StoreError>
 /// # Errors
 /// As any query.
 pub fn save(conn: &mut AnyConn, changed: &[&Lead]) -> Result<(), StoreError> {
+    write(conn, changed, None)
+}
+
+/// The same for changes that come from an organization, which is not told about them.
+///
+/// # Errors
+/// As any query.
+pub fn save_from(
+    conn: &mut AnyConn,
+    changed: &[&Lead],
+    organization: &OrganizationId,
+) -> Result<(), StoreError> {
+    write(conn, changed, Some(organization))
+}
+
+fn write(
+    conn: &mut AnyConn,
+    changed: &[&Lead],
+    from: Option<&OrganizationId>,
+) -> Result<(), StoreError> {
     for chunk in changed.chunks(CHUNK) {
-        let before = deliveries::before(conn, chunk)?;
+        let mut before = deliveries::before(conn, chunk)?;
+        if let Some(organization) = from {
+            before.leave_out(organization);
+        }
         let rows: Vec<LeadRow> = chunk.iter().map(|lead| LeadRow::new(lead)).collect();
         let origins = chunk
             .iter()

@@ -224,6 +224,38 @@ diesel::table! {
 }
 
 diesel::table! {
+    organization_reads (organization_id) {
+        organization_id -> Text,
+        link -> Nullable<Text>,
+        modified_since -> Nullable<Timestamp>,
+        next_read_at -> Timestamp,
+        read_at -> Nullable<Timestamp>,
+        trouble -> Nullable<Text>,
+        trouble_detail -> Nullable<Text>,
+        trouble_since -> Nullable<Timestamp>,
+        trouble_count -> BigInt,
+        lease_owner -> Nullable<Text>,
+        lease_expires_at -> Nullable<Timestamp>,
+        lease_term -> BigInt,
+    }
+}
+
+diesel::table! {
+    organization_lead_states (organization_id, lead_id) {
+        organization_id -> Text,
+        lead_id -> Text,
+        statecode -> BigInt,
+        statuscode -> Nullable<BigInt>,
+        owner_id -> Nullable<Text>,
+        owner_name -> Nullable<Text>,
+        sent_owner_id -> Nullable<Text>,
+        modified_at -> Nullable<Timestamp>,
+        is_unsure -> Bool,
+        seen_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     organization_leads (organization_id, lead_id) {
         organization_id -> Text,
         lead_id -> Text,
@@ -1288,4 +1320,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     delivery_lanes,
     deliveries,
     delivery_attempts,
+    organization_reads,
+    organization_lead_states,
 );

@@ -7,7 +7,8 @@
 //! connect flow that the pages use; [`app_check`] asks whether LinkedIn knows the portal; [`call_counts`] counts; [`reset`] starts
 //! everything over; [`revocations`] tells LinkedIn about tokens that nobody uses any more; [`notifications`] takes what LinkedIn tells by itself, [`subscriptions`] asks for it, [`member_deletions`] carries out what members deleted; [`preview`] tells what a change of the rules would do; [`lead_imports`] works on imports of leads; [`acts`]
 //! carries out what people and programs decide about submissions; [`hand_in`] takes responses that programs bring;
-//! [`organizations`] speaks to Dynamics 365; [`delivery`] tells destinations about leads; [`moving_in`] brings along the records of
+//! [`organizations`] speaks to Dynamics 365; [`delivery`] tells destinations about leads; [`organization_reads`] brings back
+//! what people in Dynamics 365 did with them; [`moving_in`] brings along the records of
 //! Microsoft's connector.
 
 pub mod acts;
@@ -26,6 +27,7 @@ pub mod mails;
 pub mod member_deletions;
 pub mod moving_in;
 pub mod notifications;
+pub mod organization_reads;
 pub mod organizations;
 pub mod preview;
 pub mod process;
@@ -58,6 +60,8 @@ pub struct SyncOptions {
     pub discovery_interval: Duration,
     /// Time between two looks at the campaigns of an account.
     pub campaign_interval: Duration,
+    /// Time between two readings of a Dynamics 365 organization.
+    pub organization_interval: Duration,
     /// How long a claim holds without being extended.
     pub lease: Duration,
     /// How long one claim may work before it gives the next account its turn.
@@ -84,6 +88,7 @@ impl Default for SyncOptions {
             interval: Duration::from_secs(300),
             discovery_interval: Duration::from_secs(3600),
             campaign_interval: Duration::from_secs(1800),
+            organization_interval: Duration::from_secs(300),
             lease: Duration::from_secs(60),
             budget: Duration::from_secs(30),
             concurrency: 8,

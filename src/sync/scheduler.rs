@@ -235,6 +235,7 @@ impl Scheduler {
                 Step::Idle => {
                     super::subscriptions::run_due(&self.ctx).await?;
                     super::delivery::run_due(&self.ctx).await?;
+                    super::organization_reads::run_due(&self.ctx).await?;
                     return Ok(steps);
                 }
                 step => steps.push(step),
@@ -258,6 +259,7 @@ impl Scheduler {
         beside.spawn(super::subscriptions::keep_subscribed(self.ctx.clone()));
         beside.spawn(super::mails::keep_sending(self.ctx.clone()));
         beside.spawn(super::delivery::keep_delivering(self.ctx.clone()));
+        beside.spawn(super::organization_reads::keep_reading(self.ctx.clone()));
         let mut is_database_away = false;
         loop {
             while !*stop.borrow() && running.len() < self.ctx.options.concurrency {

@@ -32,6 +32,7 @@ mod dashboard;
 mod deliveries;
 mod dry_run;
 mod dynamics;
+mod dynamics_reads;
 mod events;
 mod evidence;
 mod field_mappings;

@@ -112,6 +112,11 @@ pub(super) struct Before {
 }
 
 impl Before {
+    /// Lets an organization know nothing of what is saved: it came from there.
+    pub(super) fn leave_out(&mut self, organization: &OrganizationId) {
+        self.lanes.organizations.remove(organization.as_str());
+    }
+
     fn is_nobody_waiting(&self) -> bool {
         self.lanes.webhooks.is_empty() && self.lanes.organizations.is_empty()
     }

@@ -22,6 +22,7 @@ use crate::store::audit::{self, Actor};
 use crate::store::deliveries::lanes::{self, Destination, LaneEnd, LaneLease};
 use crate::store::deliveries::list;
 use crate::store::deliveries::work::{self, Attempt, Finished, Taken};
+use crate::store::organization_lead_states::{self, LeadState};
 use crate::store::organization_leads::OrganizationLead;
 use crate::store::webhooks::{self, DisabledReason};
 use crate::store::{self, StoreError};
@@ -61,6 +62,8 @@ struct Sent {
     trouble: Option<Trouble>,
     /// What the leads are in the organization now.
     links: Vec<OrganizationLead>,
+    /// How their records are, where status or owner was written.
+    states: Vec<LeadState>,
 }
 
 /// Works on what is due until nothing is; answers how many deliveries arrived.
@@ -113,11 +116,17 @@ async fn work(ctx: &SyncContext, lease: LaneLease) -> Result<usize, StoreError> 
         .await?;
         let trouble = sent.trouble;
         let (held, attempts, untried) = (lease.clone(), sent.attempts, sent.untried);
-        let links = sent.links;
+        let (links, states) = (sent.links, sent.states);
         let jitter = super::jitter();
         let finished = ctx
             .store
-            .write(move |conn| work::finish(conn, &held, &attempts, &untried, &links, jitter))
+            .write(move |conn| {
+                let finished = work::finish(conn, &held, &attempts, &untried, &links, jitter)?;
+                if let Destination::Organization(id) = &held.destination {
+                    organization_lead_states::save(conn, id, &states)?;
+                }
+                Ok::<_, StoreError>(finished)
+            })
             .await;
         let finished = match finished {
             Ok(finished) => finished,

@@ -209,6 +209,7 @@ pub(super) async fn deliver(
             retry_after: None,
         }),
         links: Vec::new(),
+        states: Vec::new(),
     };
     let Some(signers) = signers(ctx, id).await? else {
         return Ok(untried(DeliveryFailure::SecretUnreadable));

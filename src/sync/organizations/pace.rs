@@ -14,6 +14,8 @@ pub struct Pace {
     pub rows: usize,
     /// Whether it takes several records in one request.
     pub has_bulk: bool,
+    /// Whether the application may give leads to others; `None` while nobody asked.
+    pub can_assign: Option<bool>,
 }
 
 impl Default for Pace {
@@ -22,6 +24,7 @@ impl Default for Pace {
             at_once: 4,
             rows: MOST_ROWS,
             has_bulk: true,
+            can_assign: None,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! One lead: its values and where each came from, LinkedIn, submissions, notes, the timeline, its neighbours in the list.
 
+use std::collections::HashMap;
+
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use askama::Template;
@@ -9,11 +11,12 @@ use super::filter::LeadsQuery;
 use super::{INDEX, merges, owners_for};
 use crate::domain::access::Permission;
 use crate::domain::column_mapping::LeadPart;
-use crate::domain::ids::{LeadId, SubmissionId, UserId};
+use crate::domain::ids::{LeadId, OrganizationId, SubmissionId, UserId};
 use crate::domain::lead::{Lead, LeadFields, LeadStatus, Origin};
 use crate::store::lead_merges::{self, LeadMerge};
 use crate::store::lead_notes::{self, Note};
 use crate::store::leads::{self, JournalEntry, LeadNames};
+use crate::store::organization_lead_states::{self, LeadState};
 use crate::store::organization_leads::{self, LeadThere, LinkState};
 use crate::store::submissions::{self, Submission};
 use crate::store::{StoreError, custom_fields, lead_lists};
@@ -61,6 +64,8 @@ pub(super) struct LeadsShow {
     timeline: Vec<Event>,
     /// What it is in Dynamics 365 organizations.
     there: Vec<LeadThere>,
+    /// How its records are there.
+    states: HashMap<OrganizationId, LeadState>,
     /// Leads that became part of this one.
     merges: Vec<LeadMerge>,
     owners: Vec<(UserId, String)>,
@@ -88,6 +93,11 @@ impl LeadsShow {
         self.shell
             .can(Permission::ViewForms)
             .then(|| format!("/forms/{id}"))
+    }
+
+    /// How its record is in an organization.
+    fn state_in(&self, organization: &OrganizationId) -> Option<&LeadState> {
+        self.states.get(organization)
     }
 
     /// What a part of a lead is called.
@@ -244,6 +254,7 @@ pub(super) async fn page(
                 submissions: submissions::of_lead(conn, &id)?,
                 timeline,
                 there: organization_leads::of_lead(conn, &id)?,
+                states: organization_lead_states::of_lead(conn, &id)?,
                 merges: lead_merges::of_lead(conn, &id)?,
                 owners: owners_for(conn, &lead, &names)?,
                 can_edit: false,

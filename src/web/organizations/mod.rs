@@ -22,6 +22,7 @@ use crate::domain::organization::CheckStep;
 use crate::store::audit::{self, Actor};
 use crate::store::dataverse_organizations::{self as dynamics, Check, DynamicsOrganization};
 use crate::store::deliveries::lanes::{self, Destination};
+use crate::store::organization_reads::{self, ReadState};
 use crate::store::organizations::{self, Organization};
 use crate::store::{AnyConn, StoreError};
 
@@ -148,6 +149,7 @@ struct OrganizationsShow {
     /// How its queue stands.
     standing: (&'static str, &'static str),
     profiles: Vec<(ProfileId, String)>,
+    read: ReadState,
     history: History,
 }
 
@@ -162,7 +164,7 @@ impl OrganizationsShow {
 /// # Errors
 /// `NotFound`, or as the database.
 pub async fn show(portal: Data<Portal>, shell: Shell, Path(id): Path<OrganizationId>) -> Answer {
-    let (of, columns, lane, profiles, history) = portal
+    let (of, columns, lane, profiles, read, history) = portal
         .store
         .read(move |conn| {
             Ok::<_, StoreError>((
@@ -172,6 +174,7 @@ pub async fn show(portal: Data<Portal>, shell: Shell, Path(id): Path<Organizatio
                 organizations::profiles_by_organization(conn)?
                     .remove(&id)
                     .unwrap_or_default(),
+                organization_reads::state(conn, &id)?,
                 history::read(conn, "organization", id.as_str())?,
             ))
         })
@@ -182,6 +185,7 @@ pub async fn show(portal: Data<Portal>, shell: Shell, Path(id): Path<Organizatio
         columns,
         standing: standing(&lane),
         profiles,
+        read,
         history,
     };
     page.shell.render(StatusCode::OK, &page)

@@ -8,13 +8,15 @@ use uuid::Uuid;
 use super::record::{self, Plan};
 use super::{Batch, Job};
 use crate::dataverse::{Condition, DataverseError, UpsertRow};
+use crate::domain::dynamics_status::RecordStatus;
+use crate::domain::lead::LeadStatus;
 use crate::store::organization_leads::LinkState;
 
 /// A record that is there under the id that we gave.
 const ID_TAKEN: &str = "0x80040237";
 
 impl Batch<'_> {
-    /// Makes the records; answers those that are there already, to be updated.
+    /// Makes the records; answers those that are there and have to be updated.
     pub(super) async fn create_all(&mut self, jobs: Vec<Job>) -> Vec<Job> {
         let mut left = jobs;
         let mut there = Vec::new();
@@ -31,7 +33,7 @@ impl Batch<'_> {
             let turn = self.pace.at_once.saturating_mul(size).min(left.len());
             let rest = left.split_off(turn);
             if size > 1 && left.len() > 1 {
-                let refused = self.create_together(left, size).await;
+                let refused = self.create_together(left, size, &mut there).await;
                 there.extend(self.create_singly(refused).await);
             } else {
                 there.extend(self.create_singly(left).await);
@@ -41,8 +43,13 @@ impl Batch<'_> {
         there
     }
 
-    /// Answers those that have to be tried one by one.
-    async fn create_together(&mut self, mut jobs: Vec<Job>, size: usize) -> Vec<Job> {
+    /// Answers those that have to be tried one by one; `there` gets those to be updated.
+    async fn create_together(
+        &mut self,
+        mut jobs: Vec<Job>,
+        size: usize,
+        there: &mut Vec<Job>,
+    ) -> Vec<Job> {
         let mut chunks = Vec::new();
         while !jobs.is_empty() {
             let rest = jobs.split_off(size.min(jobs.len()));
@@ -71,7 +78,7 @@ impl Batch<'_> {
             match outcome {
                 Ok(()) => {
                     for (job, plan) in chunk {
-                        self.made(job, plan);
+                        there.extend(self.made(job, plan));
                     }
                 }
                 Err(error) => {
@@ -135,7 +142,7 @@ impl Batch<'_> {
             .await;
             for (job, plan, outcome) in answers {
                 match outcome {
-                    Ok(()) => self.made(job, plan),
+                    Ok(()) => there.extend(self.made(job, plan)),
                     Err(DataverseError::Duplicate(refusal))
                         if refusal.code.as_deref().is_none_or(|code| code == ID_TAKEN) =>
                     {
@@ -156,14 +163,22 @@ impl Batch<'_> {
         let own = Uuid::try_parse(job.lead.id.as_str()).unwrap_or_default();
         job.link.record_id.get_or_insert(own);
         job.link.sent.clear();
-        let plan = record::plan(&job, &self.rules, self.organization, &Map::new());
+        job.known = None;
+        let mut plan = record::plan(&job, &self.rules, self.organization, &Map::new());
+        self.own_new(&job, &mut plan);
         (job, plan)
     }
 
-    fn made(&mut self, mut job: Job, plan: Plan) {
+    /// Notes a record that was made; gives back a lead whose status is not that of a new record, to be updated.
+    fn made(&mut self, mut job: Job, plan: Plan) -> Option<Job> {
         job.link.state = LinkState::Linked;
         job.link.sent = plan.sent;
         job.link.misfits = plan.misfits;
+        if job.lead.status != LeadStatus::New {
+            return Some(job);
+        }
+        self.note(&job, Some(RecordStatus::NEW), plan.owner);
         self.delivered(job, Some(204), Some("Created."));
+        None
     }
 }

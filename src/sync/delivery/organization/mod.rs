@@ -7,10 +7,12 @@
 mod creating;
 mod failure;
 mod matching;
+mod owners;
 mod record;
 mod rules;
 mod updating;
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
@@ -24,10 +26,12 @@ use super::super::organizations::{Pace, ReachError};
 use super::{Attempt, Parcel, Sent, Trouble};
 use crate::dataverse::{DataverseClient, DataverseError};
 use crate::domain::delivery::DeliveryFailure;
-use crate::domain::ids::OrganizationId;
+use crate::domain::dynamics_status::RecordStatus;
+use crate::domain::ids::{OrganizationId, UserId};
 use crate::domain::lead::Lead;
 use crate::store::StoreError;
 use crate::store::deliveries::work::Taken;
+use crate::store::organization_lead_states::{self, LeadState};
 use crate::store::organization_leads::{self, LinkState, OrganizationLead};
 
 /// Leads that one worker takes at once.
@@ -38,6 +42,8 @@ struct Job {
     taken: Taken,
     lead: Lead,
     link: OrganizationLead,
+    /// How its record was when it was last read or written.
+    known: Option<LeadState>,
     /// Whether a person decided that it becomes a record of its own.
     is_decided: bool,
     started_at: DateTime<Utc>,
@@ -73,6 +79,8 @@ struct Batch<'a> {
     client: DataverseClient,
     rules: Rules,
     pace: Pace,
+    /// Who there our owners are.
+    owners: HashMap<UserId, Uuid>,
     sent: Sent,
 }
 
@@ -88,6 +96,28 @@ impl Batch<'_> {
         job.link.delivered_at = Some(job.started_at);
         self.sent.attempts.push(attempt);
         self.sent.links.push(job.link);
+    }
+
+    /// Notes how a record is after it was written.
+    fn note(&mut self, job: &Job, status: Option<RecordStatus>, owner: Option<Uuid>) {
+        let known = job.known.as_ref();
+        let compared = known
+            .and_then(|state| state.sent_owner_id.clone())
+            .filter(|_| owner.is_none());
+        self.sent.states.push(LeadState {
+            lead_id: job.lead.id.clone(),
+            status: status
+                .or(known.map(|state| state.status))
+                .unwrap_or(RecordStatus::NEW),
+            owner_id: owner.or(known.and_then(|state| state.owner_id)),
+            owner_name: known
+                .and_then(|state| state.owner_name.clone())
+                .filter(|_| owner.is_none()),
+            sent_owner_id: compared.or_else(|| Some(job.lead.owner_id.clone())),
+            modified_at: known.and_then(|state| state.modified_at),
+            is_unsure: known.is_some_and(|state| state.is_unsure),
+            seen_at: job.started_at,
+        });
     }
 
     /// A failure of this lead alone.
@@ -132,6 +162,10 @@ impl Batch<'_> {
     /// The organization is in trouble.
     fn trouble(&mut self, error: &DataverseError) {
         let failure = failure::of(error);
+        if matches!(error, DataverseError::MissingPrivilege { .. }) && !self.owners.is_empty() {
+            // It may be the owner whom it may not give leads to; without one they arrive.
+            self.pace.can_assign = Some(false);
+        }
         if matches!(error, DataverseError::Throttled { .. }) {
             self.pace.slow_down();
         }
@@ -184,6 +218,7 @@ pub(super) async fn deliver(
         client,
         rules,
         pace: ctx.organizations.pace(id),
+        owners: HashMap::new(),
         sent: Sent::default(),
     };
     let jobs = jobs(ctx, id, parcels).await?;
@@ -206,9 +241,13 @@ async fn jobs(
         .filter_map(|parcel| parcel.taken.lead_id.clone())
         .collect();
     let organization = id.clone();
-    let mut links = ctx
+    let (mut links, mut states) = ctx
         .store
-        .read(move |conn| organization_leads::load(conn, &organization, &ids))
+        .read(move |conn| {
+            let links = organization_leads::load(conn, &organization, &ids)?;
+            let states = organization_lead_states::load(conn, &organization, &ids)?;
+            Ok::<_, StoreError>((links, states))
+        })
         .await?;
     let (started_at, clock) = (ctx.clock.now(), Instant::now());
     Ok(parcels
@@ -221,6 +260,7 @@ async fn jobs(
                 .is_some_and(|link| link.state == LinkState::Create);
             let link = known.unwrap_or_else(|| OrganizationLead::unknown(lead.id.clone()));
             Some(Job {
+                known: states.remove(&lead.id),
                 taken: parcel.taken,
                 lead,
                 link,
@@ -234,6 +274,11 @@ async fn jobs(
 
 impl Batch<'_> {
     async fn run(&mut self, jobs: Vec<Job>) -> Result<(), StoreError> {
+        self.find_owners(&jobs).await?;
+        if self.is_over() {
+            self.untried(jobs);
+            return Ok(());
+        }
         let (mut unknown, mut updates, mut creations) = (Vec::new(), Vec::new(), Vec::new());
         for mut job in jobs {
             match (job.link.state, job.link.record_id) {
@@ -244,6 +289,7 @@ impl Batch<'_> {
                 }
                 _ => {
                     job.link.record_id = None;
+                    job.known = None;
                     job.link.sent.clear();
                     unknown.push(job);
                 }
@@ -254,6 +300,7 @@ impl Batch<'_> {
         creations.extend(found.creations);
         creations.extend(self.update_all(updates).await);
         let there = self.create_all(creations).await;
+        // Among them new ones whose status is not that of a new record.
         let left = self.update_all(there).await;
         self.untried(left);
         Ok(())

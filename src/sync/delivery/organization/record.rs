@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use super::Job;
 use super::rules::Rules;
 use crate::dataverse::LeadRecord;
 use crate::domain::column_mapping::{ColumnValue, LeftOut, Standing, Wanted, Write, changes, fit};
-use crate::domain::dynamics_status::{NEW, OPEN, status_of};
+use crate::domain::dynamics_status::RecordStatus;
 use crate::domain::ids::OrganizationId;
 use crate::domain::lead::LeadStatus;
 
@@ -19,6 +20,10 @@ pub(super) struct Plan {
     pub(super) body: LeadRecord,
     pub(super) sent: BTreeMap<String, String>,
     pub(super) misfits: Vec<LeftOut>,
+    /// The status that the record gets, because somebody changed it here.
+    pub(super) status: Option<LeadStatus>,
+    /// The owner that the record gets.
+    pub(super) owner: Option<Uuid>,
 }
 
 /// What of the lead is written over this record; an empty one for a lead that is new there.
@@ -32,6 +37,8 @@ pub(super) fn plan(
         body: LeadRecord::new(),
         sent: BTreeMap::new(),
         misfits: Vec::new(),
+        status: None,
+        owner: None,
     };
     for rule in &rules.mapping.rules {
         let name = rule.column.as_str();
@@ -80,16 +87,30 @@ pub(super) fn plan(
 
 /// Sets a record back to New.
 pub(super) fn reopen(body: &mut LeadRecord) {
-    body.insert("statecode".to_owned(), Value::from(OPEN));
-    body.insert("statuscode".to_owned(), Value::from(NEW));
+    set_status(body, LeadStatus::New);
+}
+
+/// Gives a record a status.
+pub(super) fn set_status(body: &mut LeadRecord, status: LeadStatus) {
+    let wanted = RecordStatus::of(status);
+    body.insert("statecode".to_owned(), Value::from(wanted.statecode));
+    if let Some(reason) = wanted.statuscode {
+        body.insert("statuscode".to_owned(), Value::from(reason));
+    }
 }
 
 /// The status of a record; one whose state is unknown counts as new.
 pub(super) fn status(record: &LeadRecord) -> LeadStatus {
+    record_status(record).status().unwrap_or(LeadStatus::New)
+}
+
+/// State and reason of a record.
+pub(super) fn record_status(record: &LeadRecord) -> RecordStatus {
     let code = |name: &str| record.get(name).and_then(Value::as_i64);
-    code("statecode")
-        .and_then(|state| status_of(state, code("statuscode")))
-        .unwrap_or(LeadStatus::New)
+    RecordStatus {
+        statecode: code("statecode").unwrap_or(RecordStatus::NEW.statecode),
+        statuscode: code("statuscode"),
+    }
 }
 
 fn column_value(value: &Value) -> Option<ColumnValue> {

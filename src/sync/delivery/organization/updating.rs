@@ -10,8 +10,10 @@ use uuid::Uuid;
 use super::failure::Failure;
 use super::record::{self, Plan};
 use super::{Batch, Job, successor};
-use crate::dataverse::{Condition, DataverseError, LeadQuery, LeadRecord};
+use crate::dataverse::{Condition, DataverseError, LeadQuery, LeadRecord, Qualification};
+use crate::domain::dynamics_status::{RecordStatus, goes_out};
 use crate::domain::ids::OrganizationId;
+use crate::domain::lead::LeadStatus;
 use crate::domain::matching::ClosedLead;
 use crate::store::organization_leads::LinkState;
 
@@ -35,6 +37,8 @@ enum Step {
 /// What became of a write.
 enum Written {
     Done(Plan),
+    /// The columns were written, and the organization did not qualify the record.
+    Unqualified(Plan, DataverseError),
     Same(Plan),
     Closed,
     Follow,
@@ -69,7 +73,7 @@ impl Batch<'_> {
     /// The columns that are looked at before a write.
     fn looked_at(&self) -> Vec<String> {
         let mut columns = self.rules.mapped_columns();
-        columns.extend(["statecode", "statuscode"].map(str::to_owned));
+        columns.extend(["statecode", "statuscode", "_ownerid_value"].map(str::to_owned));
         columns
     }
 
@@ -144,8 +148,13 @@ impl Batch<'_> {
                 Step::Write(plan, etag) => (plan, etag),
             };
             let condition = Condition::Unchanged(etag);
-            match self.client.write_lead(id, &plan.body, &condition).await {
-                Ok(()) => return Written::Done(plan),
+            let written = if plan.body.is_empty() {
+                Ok(())
+            } else {
+                self.client.write_lead(id, &plan.body, &condition).await
+            };
+            match written {
+                Ok(()) => return self.qualified(id, plan).await,
                 Err(DataverseError::Changed(_)) => {
                     match self.client.lead(id, &self.looked_at()).await {
                         Ok(read) => record = read,
@@ -160,9 +169,43 @@ impl Batch<'_> {
         Written::Conflict
     }
 
+    /// Qualifies the record where that is wanted; its columns are written already.
+    async fn qualified(&self, id: Uuid, plan: Plan) -> Written {
+        if plan.status != Some(LeadStatus::Qualified) {
+            return Written::Done(plan);
+        }
+        // Which records a qualified lead leaves behind is decided by people there.
+        let makes = Qualification::default();
+        match self.client.qualify_lead(id, makes).await {
+            Ok(()) => Written::Done(plan),
+            Err(DataverseError::RecordNotFound(_)) => Written::Deleted,
+            // An answer that was lost: the record is qualified already.
+            Err(DataverseError::Invalid(_)) if self.is_qualified(id).await => Written::Done(plan),
+            Err(error) => Written::Unqualified(plan, error),
+        }
+    }
+
+    async fn is_qualified(&self, id: Uuid) -> bool {
+        let columns = ["statecode", "statuscode"].map(str::to_owned);
+        let record = self.client.lead(id, &columns).await;
+        record.is_ok_and(|record| record::status(&record) == LeadStatus::Qualified)
+    }
+
     fn step(&self, job: &Job, there: &LeadRecord, organization: &OrganizationId) -> Step {
         let mut plan = record::plan(job, &self.rules, organization, there);
-        if record::status(there).is_closed() {
+        let known = job.known.as_ref().map(|state| state.status);
+        plan.status = goes_out(known, record::record_status(there), job.lead.status);
+        let is_closed = record::status(there).is_closed();
+        self.own_known(job, there, &mut plan);
+        if let Some(status) = plan.status {
+            // An act of a person here, which the rules for submissions to closed leads are not about.
+            match status {
+                LeadStatus::Qualified if is_closed => record::reopen(&mut plan.body),
+                // By the action of its own, after the columns.
+                LeadStatus::Qualified => {}
+                status => record::set_status(&mut plan.body, status),
+            }
+        } else if is_closed {
             match self.rules.settings.closed_lead {
                 ClosedLead::AttachOnly => return Step::Closed,
                 ClosedLead::CreateNew if plan.body.is_empty() => return Step::Same(plan),
@@ -171,7 +214,7 @@ impl Batch<'_> {
                 ClosedLead::Reopen => record::reopen(&mut plan.body),
             }
         }
-        if plan.body.is_empty() {
+        if plan.body.is_empty() && plan.status.is_none() {
             return Step::Same(plan);
         }
         let etag = there.get("@odata.etag").and_then(Value::as_str);
@@ -186,8 +229,23 @@ impl Batch<'_> {
         };
         match written {
             Written::Done(plan) => {
+                if plan.status.is_some() || plan.owner.is_some() {
+                    self.note(&job, plan.status.map(RecordStatus::of), plan.owner);
+                }
                 keep(&mut job, plan);
                 self.delivered(job, Some(204), Some("Updated."));
+            }
+            Written::Unqualified(plan, error) => {
+                // It may have been reopened for it.
+                let status = plan
+                    .body
+                    .contains_key("statecode")
+                    .then_some(RecordStatus::NEW);
+                if status.is_some() || plan.owner.is_some() {
+                    self.note(&job, status, plan.owner);
+                }
+                keep(&mut job, plan);
+                self.refused(job, &error);
             }
             Written::Same(plan) => {
                 keep(&mut job, plan);

@@ -1,0 +1,2 @@
+DROP TABLE organization_lead_states;
+DROP TABLE organization_reads;
