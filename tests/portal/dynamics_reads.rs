@@ -274,7 +274,15 @@ async fn a_status_that_people_change_here_goes_there_and_does_not_come_back_as_a
     let by: UserId = stage.owner(&lead).parse().unwrap();
     let new_id = || Uuid::now_v7().to_string();
     let mut conn = stage.portal.database.conn();
-    lead_bulk::apply(&mut conn, &[lead.clone()], &edit, &by, new_id, a_moment()).unwrap();
+    lead_bulk::apply(
+        &mut conn,
+        std::slice::from_ref(&lead),
+        &edit,
+        &by,
+        new_id,
+        a_moment(),
+    )
+    .unwrap();
     let told = vec!["lead_status_changed".to_owned(), "lead_updated".to_owned()];
     assert_eq!(stage.waiting(), (1, told));
     stage.deliver().await;
