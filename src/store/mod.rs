@@ -24,6 +24,7 @@ pub mod custom_fields;
 pub mod database;
 pub mod dataverse_organizations;
 pub mod deliveries;
+pub mod destinations;
 pub mod directory;
 pub mod due;
 mod error;

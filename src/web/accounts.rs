@@ -23,7 +23,7 @@ use crate::store::audit::{self, Actor};
 use crate::store::paging::PageStart;
 use crate::store::profiles::{self, Profile};
 use crate::store::sync_runs::{self, RunFilter, SyncRun};
-use crate::store::{StoreError, leads, notification_subscriptions};
+use crate::store::{StoreError, destinations, leads, notification_subscriptions};
 
 #[derive(Template)]
 #[template(path = "accounts/index.html")]
@@ -31,6 +31,8 @@ struct AccountsIndex {
     shell: Shell,
     accounts: Vec<Account>,
     counts: HashMap<String, AccountCounts>,
+    /// Where the leads of each account go.
+    organizations: HashMap<String, Vec<String>>,
     tabs: Vec<StateTab>,
     search: String,
     enabled: String,
@@ -44,6 +46,11 @@ impl AccountsIndex {
             .get(account.id.as_str())
             .copied()
             .unwrap_or_default()
+    }
+
+    fn organizations_of(&self, account: &Account) -> String {
+        let names = self.organizations.get(account.id.as_str());
+        names.map_or_else(|| "none".to_owned(), |names| names.join(", "))
     }
 }
 
@@ -105,15 +112,15 @@ pub async fn index(
         is_sync_enabled: query.enabled.map(|choice| choice == EnabledChoice::Yes),
         ..AccountFilter::default()
     };
-    let (accounts, counts) = portal
+    let (counts, organizations, accounts) = portal
         .store
         .read(move |conn| {
             let accounts = accounts::list(conn, &filter)?;
             let ids: Vec<&AccountId> = accounts.iter().map(|account| &account.id).collect();
-            Ok::<_, StoreError>((accounts::counts(conn, &ids)?, accounts))
+            let organizations = destinations::of_accounts(conn, &ids)?;
+            Ok::<_, StoreError>((accounts::counts(conn, &ids)?, organizations, accounts))
         })
-        .await
-        .map(|(counts, accounts)| (accounts, counts))?;
+        .await?;
     let enabled = match query.enabled {
         None => "",
         Some(EnabledChoice::Yes) => "yes",
@@ -144,6 +151,7 @@ pub async fn index(
             })
             .collect(),
         counts,
+        organizations,
         search,
     };
     page.shell.render(StatusCode::OK, &page)

@@ -13,14 +13,14 @@ pub(super) use refusal::refuse;
 use super::form::NoFields;
 use super::profiles::managed;
 use super::shell::see_other;
-use super::{Answer, Flash, Form, Path, Portal, Query, Shell, WebError};
+use super::{Answer, FieldErrors, Flash, Form, Path, Portal, Query, Shell, WebError};
 use crate::auth::CurrentUser;
 use crate::domain::ids::{OrganizationId, ProfileId};
 use crate::domain::profile::{optional_scopes, required_scopes};
 use crate::store::accounts::{self, AccountFilter};
 use crate::store::audit::Actor;
 use crate::store::profiles::Profile;
-use crate::store::{StoreError, organizations};
+use crate::store::{StoreError, destinations};
 use crate::sync::connect::{CallbackQuery, ConnectError, DisconnectOutcome, PendingAuthorization};
 
 /// POST /linkedin-user-profiles/{id}/authorizations: to LinkedIn's sign-in and permission dialog.
@@ -83,12 +83,25 @@ struct ReadItem {
 struct ProfilesConfirmation {
     shell: Shell,
     profile: Profile,
+    /// What can be chosen: identifier, name, and what it is.
+    organizations: Vec<(String, String, &'static str)>,
+    /// The chosen one of them.
     organization_id: String,
-    organization: String,
     member: Option<String>,
     ends_at: DateTime<Utc>,
     is_refreshable: bool,
     reads: Vec<ReadItem>,
+    errors: FieldErrors,
+}
+
+impl ProfilesConfirmation {
+    /// The name of the chosen organization.
+    fn organization(&self) -> &str {
+        self.organizations
+            .iter()
+            .find(|(id, ..)| *id == self.organization_id)
+            .map_or("", |(_, name, _)| name)
+    }
 }
 
 /// The grant that waits for this person, or why there is none.
@@ -99,6 +112,44 @@ async fn pending_of(
 ) -> Result<Option<PendingAuthorization>, ConnectError> {
     let pending = portal.connector.pending(id).await?;
     Ok(pending.filter(|pending| pending.user_id == current.id))
+}
+
+/// The page: the organization that the profile has, or this portal, is chosen before anybody chooses.
+async fn confirmation_page(
+    portal: &Portal,
+    shell: Shell,
+    profile: Profile,
+    pending: PendingAuthorization,
+) -> Result<ProfilesConfirmation, WebError> {
+    let present = profile.organization.clone().map(|(id, _)| id);
+    let wanted = present.clone();
+    let open = portal
+        .store
+        .read(move |conn| destinations::list_open(conn, present.as_ref()))
+        .await?;
+    let first = open.first().ok_or(StoreError::NotFound("organization"))?;
+    let has = |name: &str| pending.scopes.iter().any(|scope| scope == name);
+    Ok(ProfilesConfirmation {
+        reads: required_scopes()
+            .iter()
+            .chain(optional_scopes())
+            .map(|scope| ReadItem {
+                what: scope.purpose,
+                is_granted: has(scope.name) || scope.implied_by.iter().any(|wider| has(wider)),
+            })
+            .collect(),
+        organization_id: wanted.as_ref().unwrap_or(&first.id).to_string(),
+        organizations: open
+            .into_iter()
+            .map(|one| (one.id.to_string(), one.name, one.kind.label()))
+            .collect(),
+        member: pending.member_name,
+        ends_at: pending.access_token_expires_at,
+        is_refreshable: pending.is_refreshable,
+        shell,
+        profile,
+        errors: FieldErrors::new(),
+    })
 }
 
 /// GET /linkedin-user-profiles/{id}/confirmation: check and confirm the organization.
@@ -117,37 +168,11 @@ pub async fn confirmation(
         Ok(None) => return refuse(&portal, shell, ConnectError::NothingPending),
         Err(error) => return refuse(&portal, shell, error),
     };
-    let organization = portal
-        .store
-        .read(|conn| {
-            organizations::list(conn)?
-                .into_iter()
-                .next()
-                .ok_or(StoreError::NotFound("organization"))
-        })
-        .await?;
-    let has = |name: &str| pending.scopes.iter().any(|scope| scope == name);
-    let page = ProfilesConfirmation {
-        reads: required_scopes()
-            .iter()
-            .chain(optional_scopes())
-            .map(|scope| ReadItem {
-                what: scope.purpose,
-                is_granted: has(scope.name) || scope.implied_by.iter().any(|wider| has(wider)),
-            })
-            .collect(),
-        organization_id: organization.id.to_string(),
-        organization: organization.name,
-        member: pending.member_name,
-        ends_at: pending.access_token_expires_at,
-        is_refreshable: pending.is_refreshable,
-        shell,
-        profile,
-    };
+    let page = confirmation_page(&portal, shell, profile, pending).await?;
     page.shell.render(StatusCode::OK, &page)
 }
 
-/// The organization that the page showed.
+/// The organization that was chosen, or that the page showed.
 #[derive(Debug, Deserialize)]
 pub struct ConfirmationForm {
     organization_id: String,
@@ -165,24 +190,17 @@ pub async fn confirm(
     Path(id): Path<ProfileId>,
     Form(form): Form<ConfirmationForm>,
 ) -> Answer {
-    managed(&portal, &current, &id).await?;
-    let unknown = || {
-        WebError::Invalid(
-            "The organization of the form is not known. Open the page again.".to_owned(),
-        )
+    let profile = managed(&portal, &current, &id).await?;
+    let confirmed = match form.organization_id.parse::<OrganizationId>() {
+        Ok(organization) => {
+            portal
+                .connector
+                .confirm(&actor, &current.id, &id, &organization)
+                .await
+        }
+        Err(_) => Err(StoreError::Rule("Choose one of the organizations.".to_owned()).into()),
     };
-    let organization: OrganizationId = form.organization_id.parse().map_err(|_| unknown())?;
-    let wanted = organization.clone();
-    portal
-        .store
-        .read(move |conn| organizations::find(conn, &wanted))
-        .await?
-        .ok_or_else(unknown)?;
-    match portal
-        .connector
-        .confirm(&actor, &current.id, &id, &organization)
-        .await
-    {
+    match confirmed {
         Ok(()) => {
             portal.wake.notify_one();
             let flash = Flash::success(
@@ -191,6 +209,14 @@ pub async fn confirm(
             Ok(shell
                 .redirect(format!("/linkedin-user-profiles/{id}"))
                 .flash(flash))
+        }
+        Err(ConnectError::Store(StoreError::Rule(rule))) => {
+            let Some(pending) = pending_of(&portal, &current, &id).await.ok().flatten() else {
+                return refuse(&portal, shell, ConnectError::NothingPending);
+            };
+            let mut page = confirmation_page(&portal, shell, profile, pending).await?;
+            page.errors.add("organization_id", rule);
+            page.shell.render(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
         Err(error) => refuse(&portal, shell, error),
     }

@@ -36,6 +36,7 @@ pub mod csv_export;
 mod custom_fields;
 mod dashboard;
 mod deliveries;
+mod destinations;
 pub mod error;
 pub mod events;
 mod field_mappings;

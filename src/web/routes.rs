@@ -9,11 +9,11 @@ use super::access::{self, Access, Entry, RouteInfo, get, post};
 use super::{
     WebError, account, account_links, accounts, api, api_reference, api_tokens, assignment_rules,
     audit_log, campaigns, configuration_file, confirm, connect, connections, consent,
-    custom_fields, dashboard, deliveries, events, field_mappings, forgotten, forms, groups, home,
-    integration_configuration, invitations, lead_exports, lead_imports, leads, matching_strategies,
-    microsoft_connector, oidc, organizations, outbox, outgoing_webhooks, pauses, profiles,
-    second_factor, second_factor_roles, second_step, setup, sign_in, submissions, sync_status,
-    system, users, webhooks,
+    custom_fields, dashboard, deliveries, destinations, events, field_mappings, forgotten, forms,
+    groups, home, integration_configuration, invitations, lead_exports, lead_imports, leads,
+    matching_strategies, microsoft_connector, oidc, organizations, outbox, outgoing_webhooks,
+    pauses, profiles, second_factor, second_factor_roles, second_step, setup, sign_in, submissions,
+    sync_status, system, users, webhooks,
 };
 use crate::domain::access::Permission as P;
 
@@ -117,6 +117,8 @@ fn entries() -> Vec<Entry> {
         post("/linkedin-user-profiles/{id}/confirmation/cancellation", Needs(P::ManageOwnProfiles), connect::cancel),
         get ("/linkedin-user-profiles/{id}/disconnections", Needs(P::ManageOwnProfiles), connect::disconnection),
         post("/linkedin-user-profiles/{id}/disconnections", Needs(P::ManageOwnProfiles), connect::disconnect),
+        get ("/linkedin-user-profiles/{id}/destination", Needs(P::ManageOwnProfiles), destinations::edit),
+        post("/linkedin-user-profiles/{id}/destination", Needs(P::ManageOwnProfiles), destinations::update),
 
         get ("/linkedin-accounts",                  Needs(P::ViewAccounts), accounts::index),
         get ("/linkedin-accounts/{id}",             Needs(P::ViewAccounts), accounts::show),

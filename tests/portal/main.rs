@@ -30,6 +30,7 @@ mod connections;
 mod custom_fields;
 mod dashboard;
 mod deliveries;
+mod destinations;
 mod dry_run;
 mod dynamics;
 mod dynamics_reads;

@@ -13,6 +13,7 @@ mod support;
 mod acts;
 mod authorization;
 mod consent;
+mod destinations;
 mod faults;
 mod history;
 mod lead_imports;

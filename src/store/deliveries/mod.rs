@@ -4,6 +4,7 @@
 //! while one waits are one delivery, of the latest values. [`lanes`] are the queues as a whole, [`work`] is what the worker
 //! of a lane does, [`list`] is what people see and do.
 
+pub mod existing;
 pub mod lanes;
 pub mod list;
 pub mod work;

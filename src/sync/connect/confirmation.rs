@@ -58,7 +58,8 @@ impl Connector {
     /// Confirms the organization: the profile is Authorized and its sync begins. Only who came back from LinkedIn can.
     ///
     /// # Errors
-    /// `NothingPending` when there is no grant, or it is somebody else's; `Refused` when the person may not any more.
+    /// `NothingPending` when there is no grant, or it is somebody else's; `Refused` when the person may not any more; the
+    /// store's `Rule`, with a sentence for people, when the organization cannot be chosen any more.
     pub async fn confirm(
         &self,
         actor: &Actor,
@@ -89,6 +90,9 @@ impl Connector {
             .store
             .write(move |conn: &mut AnyConn| {
                 store::connections::check(conn, &options.deployment, &user)?;
+                let before = store::profiles::get(conn, &profile)?.organization;
+                let present = before.as_ref().map(|(id, _)| id);
+                let chosen = store::destinations::check_open(conn, &organization, present)?;
                 store::tokens::authorize(
                     conn,
                     &profile,
@@ -107,9 +111,10 @@ impl Connector {
                     &actor,
                     "linkedin_user_profile.authorized",
                     ("linkedin_user_profile", profile.as_str(), ""),
-                    None,
+                    before.map(|(_, name)| serde_json::json!({ "organization_name": name })),
                     Some(serde_json::json!({
                         "organization": organization.as_str(),
+                        "organization_name": chosen.name,
                         "scopes": tokens.scopes,
                         "access_token_expires_at": tokens.access_token_expires_at,
                     })),
