@@ -62,9 +62,12 @@ struct Sound {
     response: Response,
 }
 
-/// The owner's kind and LinkedIn's number.
+/// The owner's kind and LinkedIn's number. LinkedIn names one; with two nobody could tell whose the response is.
 fn owner_of(members: &serde_json::Value) -> Option<(OwnerType, i64)> {
-    let owner = members.get("owner")?;
+    let owner = members.get("owner")?.as_object()?;
+    if owner.len() != 1 {
+        return None;
+    }
     let id = |member: &str| urn_id(owner.get(member)?.as_str()?, member);
     id("sponsoredAccount")
         .map(|id| (OwnerType::SponsoredAccount, id))
@@ -332,6 +335,11 @@ mod tests {
         for (from, to, member) in [
             ("249592fc-6", " ", "id"),
             ("sponsoredAccount:5", "sponsoredAccount:x", "owner"),
+            (
+                "\"owner\":{",
+                "\"owner\":{\"organization\":\"urn:li:organization:5\",",
+                "owner",
+            ),
             ("\"SPONSORED\"", "\"EVENT\"", "leadType"),
             ("\"SPONSORED\"", "\"ORGANIC\"", "leadType"),
             (

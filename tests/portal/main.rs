@@ -14,6 +14,7 @@ mod access_matrix;
 mod account;
 mod accounts;
 mod api;
+mod api_contract;
 mod api_document;
 mod api_program;
 mod api_reads;

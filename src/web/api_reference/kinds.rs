@@ -98,7 +98,13 @@ pub fn kind(document: &OpenApi, schema: &RefOr<Schema>) -> Kind {
             .iter()
             .find(|item| !is_null(item))
             .map_or_else(|| Kind::plain("anything"), |item| kind(document, item))
-            .map(|words| format!("{words} or null")),
+            .map(|words| {
+                if one.items.iter().any(is_null) {
+                    format!("{words} or null")
+                } else {
+                    words
+                }
+            }),
         RefOr::T(_) => Kind::plain("anything"),
     }
 }
@@ -185,6 +191,13 @@ fn members_of(document: &OpenApi, object: &Object, before: &str) -> Vec<Member> 
         match schema {
             RefOr::T(Schema::Object(inner)) => {
                 all.extend(members_of(document, inner, &format!("{name_here}.")));
+            }
+            RefOr::T(Schema::OneOf(one)) => {
+                for item in &one.items {
+                    if let RefOr::T(Schema::Object(inner)) = item {
+                        all.extend(members_of(document, inner, &format!("{name_here}.")));
+                    }
+                }
             }
             RefOr::T(Schema::Array(array)) => {
                 if let ArrayItems::RefOrSchema(items) = &array.items

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use utoipa::openapi::schema::{
-    AdditionalProperties, Array, KnownFormat, Object, OneOfBuilder, SchemaFormat,
+    AdditionalProperties, Array, ArrayBuilder, KnownFormat, Object, OneOfBuilder, SchemaFormat,
+    SchemaType,
 };
 use utoipa::openapi::{ObjectBuilder, Ref, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -97,37 +98,54 @@ fn urn(kind: &str) -> Object {
         .build()
 }
 
-fn owner() -> ObjectBuilder {
-    ObjectBuilder::new()
-        .schema_type(Type::Object)
+fn owner() -> OneOfBuilder {
+    let named = |kind: &str| {
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .property(kind, urn(kind))
+            .required(kind)
+            .additional_properties(closed())
+    };
+    OneOfBuilder::new()
+        .item(named("sponsoredAccount"))
+        .item(named("organization"))
         .description(Some(
-            "The account: `sponsoredAccount` or `organization`. It must be known here.",
+            "The account, which must be known here: `sponsoredAccount` or `organization`.",
         ))
-        .property("sponsoredAccount", urn("sponsoredAccount"))
-        .property("organization", urn("organization"))
-        .min_properties(Some(1))
+}
+
+/// Absent and null count as no.
+fn yes_or_no() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::Boolean, Type::Null]))
 }
 
 fn answers() -> ObjectBuilder {
     let object = || ObjectBuilder::new().schema_type(Type::Object);
-    let number = || ObjectBuilder::new().schema_type(Type::Integer);
+    // LinkedIn's numbers may stand there as text.
+    let number =
+        || ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::Integer, Type::String]));
     let answer = object()
         .property("questionId", number())
         .property(
             "answerDetails",
             described(
-                object(),
-                "`textQuestionAnswer` or `multipleChoiceAnswer`, as LinkedIn has them.",
+                ObjectBuilder::new().schema_type(SchemaType::AnyValue),
+                "An object with `textQuestionAnswer` or `multipleChoiceAnswer`, as LinkedIn has them; what is neither is kept as unknown.",
             ),
         )
         .required("questionId");
     let consent = object()
         .property("consentId", number())
-        .property("accepted", ObjectBuilder::new().schema_type(Type::Boolean))
+        .property("accepted", yes_or_no())
         .required("consentId");
     object()
         .property("answers", Array::new(answer))
-        .property("consentResponses", Array::new(consent))
+        .property(
+            "consentResponses",
+            ArrayBuilder::new()
+                .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
+                .items(consent.build()),
+        )
         .required("answers")
 }
 
@@ -160,7 +178,7 @@ impl PartialSchema for LinkedInResponse {
                     "When the member submitted, in milliseconds since 1970; not in the future.",
                 ),
             )
-            .property("testLead", ObjectBuilder::new().schema_type(Type::Boolean))
+            .property("testLead", yes_or_no())
             .property("formResponse", answers())
             .required("id")
             .required("owner")
