@@ -100,6 +100,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "settings",
             "telemetry",
             "sandbox",
+            // The demonstration lets the portal reach the sandbox beside it.
+            "destination_address",
         ],
     ),
     ("main", &["commands", "telemetry"]),

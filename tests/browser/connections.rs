@@ -263,7 +263,7 @@ async fn the_enabled_users_move_to_a_group_and_the_setting_names_it() {
     // Those of a list from elsewhere, by a file: who is a member already and who is unknown is said before.
     let rows = "E-mail\nsam@example.com\nnew@example.com\nnobody@example.com\n";
     upload(&browser, "users.csv", rows, "Add 1 member").await;
-    browser.expect("Nora New").await;
+    browser.expect("new@example.com").await;
 
     // The setting lets this group connect, and nobody else.
     let option = format!("LinkedIn users ({} members)", enabled + 1);
