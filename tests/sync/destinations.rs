@@ -53,7 +53,12 @@ async fn leads_of_a_profile_go_to_its_organization_from_the_change_on() {
     assert_eq!(queued(&stage), leads);
 
     // What comes from now on goes there by itself.
-    stage.sandbox.submit(&Submission::default()).unwrap();
+    let submission = Submission {
+        account: Some(stage.ad_account(0)),
+        ..Submission::default()
+    };
+    stage.sandbox.submit(&submission).unwrap();
+    stage.advance(chrono::TimeDelta::minutes(1));
     stage.run_again().await;
     let more = stage.database.number("SELECT count(*) FROM leads");
     assert!(more > leads, "{more}");

@@ -42,7 +42,7 @@ pub enum ColumnRuleError {
     /// A value stands there twice, whatever its case.
     #[error("The value “{0}” stands there twice.")]
     DuplicateValue(String),
-    /// More than [`MAX_REPLACEMENTS`] lines, or longer than [`MAX_REPLACEMENT`].
+    /// More lines than `MAX_REPLACEMENTS`, or longer ones than `MAX_REPLACEMENT`.
     #[error(
         "There may be at most {MAX_REPLACEMENTS} replacements of at most {MAX_REPLACEMENT} characters."
     )]
