@@ -74,14 +74,17 @@ impl Stage {
             .number("SELECT count(*) FROM deliveries WHERE state <> 'delivered'")
     }
 
+    fn troubles(&self) -> i64 {
+        self.installation
+            .database
+            .number("SELECT count(*) FROM delivery_lanes WHERE trouble IS NOT NULL")
+    }
+
     /// What is wrong stands on the page of deliveries, and the lead waits.
     async fn trouble(&self, words: &str, picture: &str) {
         self.a_lead_comes_in().await;
         eventually("the trouble is noticed", Duration::from_mins(1), || async {
-            self.installation
-                .database
-                .number("SELECT count(*) FROM delivery_lanes WHERE trouble IS NOT NULL")
-                == 1
+            self.troubles() == 1
         })
         .await;
         self.browser.open("/deliveries").await;
@@ -93,7 +96,7 @@ impl Stage {
     /// All that waited is there, each lead once.
     async fn drained(&self) {
         eventually("the queue drains", Duration::from_mins(1), || async {
-            self.waiting() == 0
+            self.waiting() == 0 && self.troubles() == 0
         })
         .await;
         let here = self
