@@ -10,7 +10,7 @@ use leadgen::domain::ids::OrganizationId;
 use leadgen::domain::organization::CredentialKind;
 use leadgen::sandbox::dataverse::{CLIENT_ID, CLIENT_SECRET, DataverseOptions, TENANT, start};
 use leadgen::settings::Settings;
-use leadgen::store::dataverse_organizations::{self, Reach};
+use leadgen::store::dataverse_organizations::{self, Reach, Setup};
 use leadgen::store::{AnyConn, StoreError, deliveries};
 use leadgen::sync::delivery;
 use secrecy::SecretString;
@@ -60,7 +60,12 @@ pub fn deliver(database: &str, url: &str, certificate: &str) -> Figures {
                     tenant: TENANT.to_owned(),
                     client_id: CLIENT_ID.to_owned(),
                 };
-                dataverse_organizations::insert(conn, &id, "Bench", &reach, &credential, now)?;
+                let setup = Setup {
+                    name: "Bench".to_owned(),
+                    reach,
+                    qualification: Vec::new(),
+                };
+                dataverse_organizations::insert(conn, &id, &setup, &credential, now)?;
                 sync_everything_to(conn, &id)?;
                 deliveries::enqueue_existing(conn, &id, None)
             })

@@ -23,7 +23,7 @@ use crate::sandbox::dataverse::{self, DataverseHandle, DataverseOptions};
 use crate::sandbox::{self, Decision, SandboxHandle, SandboxOptions};
 use crate::settings::Settings;
 use crate::store::audit::Actor;
-use crate::store::dataverse_organizations::{self, Reach as OrganizationReach};
+use crate::store::dataverse_organizations::{self, Reach as OrganizationReach, Setup};
 use crate::store::leases::ClaimFilter;
 use crate::store::{self, StoreError, organization_leads};
 use crate::sync::connect::CallbackQuery;
@@ -312,24 +312,27 @@ async fn add_dynamics(
     dynamics: &DataverseHandle,
 ) -> Result<OrganizationId, CommandError> {
     let organizations = &app.scheduler().context().organizations.clone();
-    let (now, reach) = (
-        app.clock().now(),
-        OrganizationReach {
+    let known = app
+        .store()
+        .read(|conn| {
+            let mut all = dataverse_organizations::by_id(conn)?.into_values();
+            Ok::<_, StoreError>(all.find(|one| one.organization.name == DYNAMICS))
+        })
+        .await?;
+    let now = app.clock().now();
+    let setup = Setup {
+        name: DYNAMICS.to_owned(),
+        reach: OrganizationReach {
             address: dynamics.url(),
             tenant: dataverse::TENANT.to_owned(),
             client_id: dataverse::CLIENT_ID.to_owned(),
         },
-    );
-    let known = app
-        .store()
-        .read(|conn| {
-            let all = dataverse_organizations::by_id(conn)?.into_values();
-            Ok::<_, StoreError>(
-                all.map(|one| one.organization)
-                    .find(|one| one.name == DYNAMICS),
-            )
-        })
-        .await?;
+        qualification: known
+            .as_ref()
+            .map(|one| one.qualification.clone())
+            .unwrap_or_default(),
+    };
+    let known = known.map(|one| one.organization);
     let id = known
         .as_ref()
         .map_or_else(|| OrganizationId::new(Uuid::now_v7()), |one| one.id.clone());
@@ -346,22 +349,15 @@ async fn add_dynamics(
                     conn,
                     &organization,
                     version,
-                    DYNAMICS,
-                    &reach,
+                    &setup,
                     credential,
                     now,
                 )?;
                 // The sandbox forgot everything at its end.
-                organization_leads::forget(conn, &organization)
+                organization_leads::forget(conn, &organization)?;
+                Ok(())
             }
-            None => dataverse_organizations::insert(
-                conn,
-                &organization,
-                DYNAMICS,
-                &reach,
-                &credential,
-                now,
-            ),
+            None => dataverse_organizations::insert(conn, &organization, &setup, &credential, now),
         })
         .await?;
     organizations.check(&id).await?;

@@ -47,6 +47,20 @@ pub struct LeadState {
     pub modified_at: Option<DateTime<Utc>>,
 }
 
+impl LeadState {
+    /// A lead that is there and that may not be read.
+    #[must_use]
+    pub const fn unknown(id: Uuid) -> Self {
+        Self {
+            id,
+            state: None,
+            status: None,
+            owner: None,
+            modified_at: None,
+        }
+    }
+}
+
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LeadChange {
@@ -129,6 +143,19 @@ impl DataverseClient {
             "leads?$select={COLUMNS}&$filter={filter}&$orderby=modifiedon%20asc,leadid%20asc"
         );
         self.changes(self.address_of(&path), page_size, false).await
+    }
+
+    /// When a lead was changed last, by the organization's clock; `None`: there is none.
+    ///
+    /// # Errors
+    /// As the organization.
+    pub async fn last_modified(&self) -> Result<Option<DateTime<Utc>>, DataverseError> {
+        let path = format!("leads?$select={COLUMNS}&$orderby=modifiedon%20desc");
+        let page = self.changes(self.address_of(&path), 1, false).await?;
+        Ok(page.changes.into_iter().find_map(|change| match change {
+            LeadChange::Saved(state) => state.modified_at,
+            LeadChange::Deleted(_) => None,
+        }))
     }
 
     /// The page that a `next_link` or a `delta_link` names.

@@ -4,14 +4,8 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-
 use super::wire::{ErrorEnvelope, TokenFailure};
-
-/// The longest wait that a `Retry-After` may ask of us.
-pub const RETRY_AFTER_CAP: Duration = Duration::from_secs(60 * 60);
-/// Messages are kept for the pages, but not without end.
-const MESSAGE_CAP: usize = 300;
+use crate::http_answer::tidy;
 
 /// Dataverse's own words about a refused request. Holds no token and no secret.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -74,6 +68,8 @@ pub enum DataverseError {
         codes: Vec<i64>,
         /// `error_description`, its first line, at most 300 characters.
         description: Option<String>,
+        /// `Retry-After`.
+        retry_after: Option<Duration>,
     },
     /// 401 with a fresh token: the organization does not accept it.
     #[error("the organization did not accept the token ({0})")]
@@ -190,7 +186,9 @@ impl DataverseError {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Throttled { retry_after, .. } | Self::Server { retry_after, .. } => *retry_after,
+            Self::Throttled { retry_after, .. }
+            | Self::Server { retry_after, .. }
+            | Self::Token { retry_after, .. } => *retry_after,
             _ => None,
         }
     }
@@ -278,7 +276,12 @@ fn privilege_in(message: &str) -> Option<String> {
 }
 
 /// Sorts a refused answer of the token endpoint.
-pub(super) fn classify_token(status: u16, body: &[u8], secret: Option<&str>) -> DataverseError {
+pub(super) fn classify_token(
+    status: u16,
+    body: &[u8],
+    retry_after: Option<Duration>,
+    secret: Option<&str>,
+) -> DataverseError {
     let told: TokenFailure = serde_json::from_slice(body).unwrap_or_default();
     let error = told.error.unwrap_or_default();
     let problem = told
@@ -304,6 +307,7 @@ pub(super) fn classify_token(status: u16, body: &[u8], secret: Option<&str>) -> 
             .error_description
             .map(|text| tidy(text.lines().next().unwrap_or_default(), secret))
             .filter(|text| !text.is_empty()),
+        retry_after,
     }
 }
 
@@ -318,33 +322,6 @@ fn token_problem(code: i64) -> Option<TokenProblem> {
         500_011 => TokenProblem::UnknownOrganization,
         _ => return None,
     })
-}
-
-/// `Retry-After` as seconds or as an HTTP date, which is read against the answer's own `Date`.
-pub(super) fn retry_after(value: &str, date: Option<&str>) -> Option<Duration> {
-    let value = value.trim();
-    if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
-        // More digits than fit are a very long wait, not garbage.
-        let seconds = value.parse().unwrap_or(u64::MAX);
-        return Some(Duration::from_secs(seconds).min(RETRY_AFTER_CAP));
-    }
-    let read = |text: &str| -> Option<DateTime<Utc>> {
-        Some(DateTime::parse_from_rfc2822(text.trim()).ok()?.to_utc())
-    };
-    let wait = read(value)?.signed_duration_since(read(date?)?);
-    Some(wait.to_std().unwrap_or(Duration::ZERO).min(RETRY_AFTER_CAP))
-}
-
-/// One line of at most 300 characters without control characters and without the secret that was sent.
-pub(super) fn tidy(text: &str, secret: Option<&str>) -> String {
-    let text = match secret {
-        Some(secret) if !secret.is_empty() => text.replace(secret, "[removed]"),
-        _ => text.to_owned(),
-    };
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(MESSAGE_CAP)
-        .collect()
 }
 
 #[cfg(test)]
@@ -448,7 +425,7 @@ mod tests {
         let problem = |status: u16, error: &str, codes: &[i64]| {
             let body = serde_json::json!({ "error": error, "error_codes": codes,
                 "error_description": "AADSTS: The provided s3cret is wrong.\r\nTrace ID: 1" });
-            match classify_token(status, body.to_string().as_bytes(), Some("s3cret")) {
+            match classify_token(status, body.to_string().as_bytes(), None, Some("s3cret")) {
                 DataverseError::Token {
                     problem,
                     description,
@@ -496,25 +473,7 @@ mod tests {
             problem(400, "invalid_scope", &[70_011]),
             TokenProblem::Other
         );
-        assert!(classify_token(503, b"", None).is_transient());
-        assert!(!classify_token(401, b"", None).is_transient());
-    }
-
-    #[test]
-    fn retry_after_is_read_capped_or_ignored() {
-        let date = Some("Sat, 21 Nov 2026 07:00:00 GMT");
-        let seconds = |n| Some(Duration::from_secs(n));
-        for (value, expected) in [
-            ("0", seconds(0)),
-            (" 42 ", seconds(42)),
-            ("99999999999999999999999", Some(RETRY_AFTER_CAP)),
-            ("Sat, 21 Nov 2026 07:01:30 GMT", seconds(90)),
-            ("Sat, 21 Nov 2026 06:00:00 GMT", seconds(0)),
-            ("-5", None),
-            ("soon", None),
-            ("", None),
-        ] {
-            assert_eq!(retry_after(value, date), expected, "{value}");
-        }
+        assert!(classify_token(503, b"", None, None).is_transient());
+        assert!(!classify_token(401, b"", None, None).is_transient());
     }
 }

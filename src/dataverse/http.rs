@@ -6,9 +6,10 @@ use reqwest::Method;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use serde::de::DeserializeOwned;
 
-use super::error::{DataverseError, RefusedAnswer, classify, retry_after, tidy};
+use super::error::{DataverseError, RefusedAnswer, classify};
 use super::{DataverseClient, SIZE_CAP};
 use crate::destination_address;
+use crate::http_answer::{retry_after_in, tidy};
 
 const ODATA_VERSION: HeaderName = HeaderName::from_static("odata-version");
 const ODATA_MAX_VERSION: HeaderName = HeaderName::from_static("odata-maxversion");
@@ -43,9 +44,7 @@ impl Received {
         classify(RefusedAnswer {
             status: self.status,
             body: &self.body,
-            retry_after: self
-                .text("retry-after")
-                .and_then(|value| retry_after(value, self.text("date"))),
+            retry_after: retry_after_in(&self.headers),
             request_id: self
                 .text("x-ms-service-request-id")
                 .or_else(|| self.text("req_id"))

@@ -10,6 +10,7 @@ mod certificate;
 mod changes;
 pub mod error;
 mod http;
+mod keys;
 mod metadata;
 pub mod query;
 mod token;
@@ -30,6 +31,7 @@ pub use calls::{Condition, LeadQuery, LeadRecord, UpsertRow};
 pub use certificate::{Certificate, CertificateError};
 pub use changes::{ChangePage, LeadChange, LeadOwner, LeadState, OrganizationUser, Qualification};
 pub use error::{DataverseError, Refusal, TokenProblem};
+pub use keys::KeyIndex;
 pub use metadata::{Column, ColumnKind};
 
 /// The largest answer that is read, in bytes after decompression.

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::error::{DataverseError, classify_token};
 use super::wire::TokenAnswer;
 use super::{Credential, DataverseClient};
+use crate::http_answer::retry_after_in;
 
 /// A token is replaced this long before its end.
 const REFRESH_BEFORE: Duration = Duration::from_secs(5 * 60);
@@ -99,7 +100,12 @@ impl DataverseClient {
         };
         let received = self.send(self.http.post(&endpoint).form(&fields)).await?;
         if received.status != 200 {
-            return Err(classify_token(received.status, &received.body, secret));
+            return Err(classify_token(
+                received.status,
+                &received.body,
+                retry_after_in(&received.headers),
+                secret,
+            ));
         }
         let answer: TokenAnswer = received.json()?;
         if answer.access_token.is_empty() {

@@ -53,6 +53,17 @@ pub struct WhoAmI {
     pub organization_id: String,
 }
 
+/// An alternate key of a table.
+#[derive(Debug, Deserialize)]
+pub struct EntityKey {
+    /// The names of its columns.
+    #[serde(rename = "KeyAttributes", default)]
+    pub columns: Vec<String>,
+    /// `Pending`, `InProgress`, `Active` or `Failed`.
+    #[serde(rename = "EntityKeyIndexStatus")]
+    pub index: Option<String>,
+}
+
 /// One page of a collection.
 #[derive(Debug, Deserialize)]
 pub struct Collection<T> {

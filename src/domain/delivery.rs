@@ -131,6 +131,15 @@ impl DeliveryFailure {
                 | Self::Gone
         )
     }
+
+    /// The words of those that say something about the destination as a whole.
+    #[must_use]
+    pub fn of_destination() -> Vec<&'static str> {
+        let all = Self::ALL.iter();
+        all.filter(|one| one.is_of_destination())
+            .map(|one| one.as_str())
+            .collect()
+    }
 }
 
 /// The longest pause that a Retry-After can ask for.

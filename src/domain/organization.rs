@@ -21,6 +21,24 @@ words! {
 }
 
 words! {
+    /// What Dynamics 365 can make of a lead when it is qualified.
+    pub enum QualifiedRecord {
+        Account = "account" => "An account",
+        Contact = "contact" => "A contact",
+        Opportunity = "opportunity" => "An opportunity",
+    }
+}
+
+words! {
+    /// How far an organization has built the alternate key of the lead's id here.
+    pub enum KeyState {
+        Building = "building" => "Being built",
+        Active = "active" => "Holds",
+        Failed = "failed" => "Could not be built",
+    }
+}
+
+words! {
     /// The steps of a connection test, in their order.
     pub enum CheckStep {
         Token = "token" => "Sign in at Microsoft Entra",

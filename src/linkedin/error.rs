@@ -5,10 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-/// The longest wait that a `Retry-After` of LinkedIn may ask of us.
-pub const RETRY_AFTER_CAP: Duration = Duration::from_secs(24 * 60 * 60);
-/// LinkedIn's messages are kept for the status page, but not without end.
-const MESSAGE_CAP: usize = 300;
+use crate::http_answer::{retry_after, tidy};
 
 /// LinkedIn's own words about a refused request. Holds no token and no answer of a person.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,7 +66,7 @@ pub enum LinkedInError {
     RateLimited {
         /// Set when the day's quota is used up: no request before 00:00 UTC helps.
         day_limit: Option<DayLimit>,
-        /// `Retry-After`, at most [`RETRY_AFTER_CAP`]; unreadable values count as absent.
+        /// `Retry-After`, at most [`RETRY_AFTER_CAP`](crate::http_answer::RETRY_AFTER_CAP); unreadable values count as absent.
         retry_after: Option<Duration>,
         /// LinkedIn's words.
         refusal: Box<Refusal>,
@@ -249,41 +246,10 @@ fn day_limit(message: &str) -> Option<DayLimit> {
     })
 }
 
-/// `Retry-After` as whole seconds or as an HTTP date, which is read against the answer's own `Date`.
-fn retry_after(value: &str, date: Option<DateTime<Utc>>) -> Option<Duration> {
-    let value = value.trim();
-    if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
-        // More digits than fit are a very long wait, not garbage.
-        let seconds = value.parse().unwrap_or(u64::MAX);
-        return Some(Duration::from_secs(seconds).min(RETRY_AFTER_CAP));
-    }
-    let until = http_date(value)?;
-    let wait = until.signed_duration_since(date?);
-    Some(wait.to_std().unwrap_or(Duration::ZERO).min(RETRY_AFTER_CAP))
-}
-
-/// An HTTP date (`Sun, 06 Nov 1994 08:49:37 GMT`).
-pub(super) fn http_date(value: &str) -> Option<DateTime<Utc>> {
-    let naive =
-        chrono::NaiveDateTime::parse_from_str(value.trim(), "%a, %d %b %Y %H:%M:%S GMT").ok()?;
-    Some(naive.and_utc())
-}
-
-/// One line of at most 300 characters without control characters and without the secret that was sent.
-pub(super) fn tidy(text: &str, secret: Option<&str>) -> String {
-    let text = match secret {
-        Some(secret) if !secret.is_empty() => text.replace(secret, "[removed]"),
-        _ => text.to_owned(),
-    };
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(MESSAGE_CAP)
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http_answer::http_date;
 
     fn refused(status: u16, body: &str, retry: Option<&str>) -> LinkedInError {
         classify(&RefusedAnswer {
@@ -396,31 +362,5 @@ mod tests {
             None
         );
         assert_eq!(limit("Try again on MONDAY"), None);
-    }
-
-    #[test]
-    fn retry_after_is_read_capped_or_ignored() {
-        let wait = |value: &str| match refused(429, "", Some(value)) {
-            LinkedInError::RateLimited { retry_after, .. } => retry_after,
-            other => panic!("{other:?}"),
-        };
-        let seconds = |n| Some(Duration::from_secs(n));
-        for (value, expected) in [
-            ("0", seconds(0)),
-            ("120", seconds(120)),
-            (" 7 ", seconds(7)),
-            ("31536000", Some(RETRY_AFTER_CAP)),
-            ("99999999999999999999999", Some(RETRY_AFTER_CAP)),
-            ("Sat, 21 Nov 2026 07:01:30 GMT", seconds(90)),
-            ("Sat, 21 Nov 2026 06:00:00 GMT", seconds(0)),
-            ("Sun, 21 Nov 2027 07:00:00 GMT", Some(RETRY_AFTER_CAP)),
-            ("-5", None),
-            ("soon", None),
-            ("1.5", None),
-            ("", None),
-            ("Sat, 99 Nov 2026 06:00:00 GMT", None),
-        ] {
-            assert_eq!(wait(value), expected, "{value}");
-        }
     }
 }

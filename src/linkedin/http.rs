@@ -7,8 +7,9 @@ use chrono::{DateTime, Utc};
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::encoding::Query;
-use super::error::{LinkedInError, RefusedAnswer, classify, http_date, tidy};
+use super::error::{LinkedInError, RefusedAnswer, classify};
 use super::{AccessToken, Answer, LinkedInClient, PAGE_SIZE_CAP};
+use crate::http_answer::{http_date, tidy};
 
 /// Above this URL length the query travels in the body of a POST (linkedin-api.md §2.3).
 const TUNNEL_ABOVE: usize = 4000;

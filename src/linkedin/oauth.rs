@@ -17,10 +17,11 @@ use secrecy::{ExposeSecret, SecretString};
 
 use url::Url;
 
-use super::error::{LinkedInError, tidy};
+use super::error::LinkedInError;
 use super::oauth_answers::{WireIntrospection, WireToken};
 use super::page::read_body;
 use super::{AccessToken, LinkedInClient, TOKEN_SIZE_CAP};
+use crate::http_answer::tidy;
 
 /// The developer app's credentials.
 #[derive(Debug, Clone)]

@@ -5,18 +5,20 @@ use std::collections::HashMap;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
+use super::audit::{self, Actor};
 use super::columns::Cells;
 use super::deliveries::lanes::{self, Destination};
 use super::organizations::{self, Organization};
 use super::schema::{
     dataverse_organizations as dynamics, linkedin_user_profiles as profiles, organizations as all,
 };
-use super::{AnyConn, StoreError, lock_rules};
+use super::{AnyConn, StoreError, lock_leads, lock_rules};
+use super::{organization_leads, organization_reads};
 use crate::domain::column_mapping::ColumnMapping;
 use crate::domain::ids::{LaneId, OrganizationId};
 use crate::domain::lead_column::LeadColumn;
 use crate::domain::organization::{
-    CheckStep, CredentialKind, OrganizationKind, OrganizationTrouble,
+    CheckStep, CredentialKind, KeyState, OrganizationKind, OrganizationTrouble, QualifiedRecord,
 };
 
 /// How a Dynamics 365 organization is reached, without the secret.
@@ -28,6 +30,24 @@ pub struct Reach {
     pub tenant: String,
     /// The application (client) id.
     pub client_id: String,
+}
+
+/// What an Administrator decides about an organization, beside the secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setup {
+    /// How people here know it.
+    pub name: String,
+    /// How it is reached.
+    pub reach: Reach,
+    /// What it makes of a lead that is qualified here.
+    pub qualification: Vec<QualifiedRecord>,
+}
+
+impl Setup {
+    fn qualification_words(&self) -> String {
+        let words: Vec<&str> = self.qualification.iter().map(|one| one.as_str()).collect();
+        words.join(" ")
+    }
 }
 
 /// A secret or certificate, sealed for its row.
@@ -61,6 +81,8 @@ pub struct DynamicsOrganization {
     pub organization: Organization,
     /// How it is reached.
     pub reach: Reach,
+    /// What it makes of a lead that is qualified here.
+    pub qualification: Vec<QualifiedRecord>,
     /// Secret or certificate.
     pub credential_kind: CredentialKind,
     /// What the secret or certificate is known by.
@@ -73,6 +95,8 @@ pub struct DynamicsOrganization {
     pub check: Option<Check>,
     /// When its columns were read.
     pub columns_read_at: Option<DateTime<Utc>>,
+    /// How far it has built the alternate key of the lead's id; `None`: nobody asked for one.
+    pub key_state: Option<KeyState>,
 }
 
 #[derive(Queryable, Selectable)]
@@ -92,6 +116,8 @@ struct Row {
     check_detail: Option<String>,
     missing_privileges: Option<String>,
     columns_read_at: Option<NaiveDateTime>,
+    qualification: String,
+    key_state: Option<String>,
 }
 
 impl Row {
@@ -102,7 +128,11 @@ impl Row {
         };
         let step: Option<CheckStep> = cells.optional("check_step", self.check_step.as_deref())?;
         let trouble = cells.optional("check_trouble", self.check_trouble.as_deref())?;
+        let qualification = self.qualification.split_whitespace();
         Ok(DynamicsOrganization {
+            qualification: qualification
+                .map(|word| cells.word("qualification", word))
+                .collect::<Result<_, _>>()?,
             organization,
             credential_kind: cells.word("credential_kind", &self.credential_kind)?,
             reach: Reach {
@@ -125,6 +155,7 @@ impl Row {
                     .collect(),
             }),
             columns_read_at: self.columns_read_at.map(|at| at.and_utc()),
+            key_state: cells.optional("key_state", self.key_state.as_deref())?,
         })
     }
 }
@@ -236,18 +267,18 @@ fn lane_of(id: &OrganizationId) -> Result<LaneId, StoreError> {
 pub fn insert(
     conn: &mut AnyConn,
     id: &OrganizationId,
-    name: &str,
-    reach: &Reach,
+    setup: &Setup,
     credential: &SealedCredential,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    let Setup { name, reach, .. } = setup;
     organizations::check_name_free(conn, name, None)?;
     check_address_free(conn, &reach.address, None)?;
     organizations::insert(
         conn,
         &Organization {
             id: id.clone(),
-            name: name.to_owned(),
+            name: name.clone(),
             kind: OrganizationKind::Dynamics365,
             created_at: now,
             lock_version: 1,
@@ -264,13 +295,14 @@ pub fn insert(
             dynamics::credential_hint.eq(&credential.hint),
             dynamics::credential_set_at.eq(now.naive_utc()),
             dynamics::is_enabled.eq(true),
+            dynamics::qualification.eq(setup.qualification_words()),
         ))
         .execute(conn)?;
     lanes::insert(conn, &lane_of(id)?, &Destination::Organization(id.clone()))
 }
 
-/// Changes an organization; without a credential the present one stays. What the latest test found no longer counts, and what
-/// waits for the organization is tried at once.
+/// Changes an organization; without a credential the present one stays. When it is reached in another way, what the latest
+/// test found no longer counts, and what waits for the organization is tried at once.
 ///
 /// # Errors
 /// `Rule` when another one has the name, `Duplicate` when another one has the address, `Stale`, `NotFound`.
@@ -278,15 +310,22 @@ pub fn update(
     conn: &mut AnyConn,
     id: &OrganizationId,
     expected: i64,
-    name: &str,
-    reach: &Reach,
+    setup: &Setup,
     credential: Option<&SealedCredential>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    let Setup { name, reach, .. } = setup;
+    let is_reached_alike = credential.is_none() && get(conn, id)?.reach == *reach;
     organizations::change(conn, id, name, expected, now)?;
     check_address_free(conn, &reach.address, Some(id))?;
     let row = dynamics::table.find(id.as_str());
-    let changed = diesel::update(row)
+    diesel::update(row)
+        .set(dynamics::qualification.eq(setup.qualification_words()))
+        .execute(conn)?;
+    if is_reached_alike {
+        return Ok(());
+    }
+    diesel::update(row)
         .set((
             dynamics::address.eq(&reach.address),
             dynamics::tenant.eq(&reach.tenant),
@@ -298,9 +337,6 @@ pub fn update(
             dynamics::missing_privileges.eq(None::<String>),
         ))
         .execute(conn)?;
-    if changed != 1 {
-        return Err(StoreError::NotFound("organization"));
-    }
     if let Some(credential) = credential {
         diesel::update(row)
             .set((
@@ -314,6 +350,74 @@ pub fn update(
     lanes::wake(conn, &lane_of(id)?)
 }
 
+/// Whether it is known which organization is at this address.
+///
+/// # Errors
+/// `NotFound`, or as any query.
+pub fn is_confirmed(
+    conn: &mut AnyConn,
+    id: &OrganizationId,
+    address: &str,
+) -> Result<bool, StoreError> {
+    let known: Option<Option<String>> = dynamics::table
+        .find(id.as_str())
+        .select(dynamics::service_address)
+        .first(conn)
+        .optional()?;
+    let known = known.ok_or(StoreError::NotFound("organization"))?;
+    Ok(known.as_deref() == Some(address))
+}
+
+/// Notes which organization is at an address. Where it is another one than before, what is known of the old one is forgotten:
+/// its records, its columns, how far it was read. Answers whether that was so.
+///
+/// # Errors
+/// As any query.
+pub fn confirm(
+    conn: &mut AnyConn,
+    id: &OrganizationId,
+    address: &str,
+    service_id: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let before: Option<Option<String>> = dynamics::table
+        .find(id.as_str())
+        .select(dynamics::service_id)
+        .first(conn)
+        .optional()?;
+    let before = before.ok_or(StoreError::NotFound("organization"))?;
+    let is_another = before.is_some_and(|before| before != service_id);
+    diesel::update(dynamics::table.find(id.as_str()))
+        .set((
+            dynamics::service_id.eq(service_id),
+            dynamics::service_address.eq(address),
+        ))
+        .execute(conn)?;
+    if !is_another {
+        return Ok(false);
+    }
+    let forgotten = organization_leads::forget(conn, id)?;
+    organization_reads::forget(conn, id)?;
+    diesel::update(dynamics::table.find(id.as_str()))
+        .set((
+            dynamics::lead_columns.eq(None::<String>),
+            dynamics::columns_read_at.eq(None::<NaiveDateTime>),
+            dynamics::key_state.eq(None::<String>),
+        ))
+        .execute(conn)?;
+    let name = get(conn, id)?.organization.name;
+    audit::record(
+        conn,
+        now,
+        &Actor::system(),
+        "organization.records_forgotten",
+        ("organization", id.as_str(), &name),
+        None,
+        Some(serde_json::json!({ "address": address, "records": forgotten })),
+    )?;
+    Ok(true)
+}
+
 /// Switches an organization on or off. On again, it gets what it missed.
 ///
 /// # Errors
@@ -325,6 +429,8 @@ pub fn set_enabled(
     is_enabled: bool,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    // Whoever saves a lead meanwhile either sees the queue open, or is seen by what is queued here.
+    lock_leads(conn)?;
     let name = get(conn, id)?.organization.name;
     organizations::change(conn, id, &name, expected, now)?;
     diesel::update(dynamics::table.find(id.as_str()))
@@ -459,6 +565,21 @@ pub fn set_column_mapping(
     let text = serde_json::to_string(mapping).map_err(|_| cells.corrupt("column_mapping"))?;
     diesel::update(dynamics::table.find(id.as_str()))
         .set(dynamics::column_mapping.eq(text))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Keeps how far the organization has built the alternate key of the lead's id.
+///
+/// # Errors
+/// As any query.
+pub fn set_key_state(
+    conn: &mut AnyConn,
+    id: &OrganizationId,
+    state: Option<KeyState>,
+) -> Result<(), StoreError> {
+    diesel::update(dynamics::table.find(id.as_str()))
+        .set(dynamics::key_state.eq(state.map(KeyState::as_str)))
         .execute(conn)?;
     Ok(())
 }

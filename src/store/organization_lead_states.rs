@@ -187,7 +187,7 @@ struct NewRow {
 pub fn save(
     conn: &mut AnyConn,
     organization: &OrganizationId,
-    states: &[LeadState],
+    states: &[&LeadState],
 ) -> Result<(), StoreError> {
     let mut known = HashSet::new();
     let rows: Vec<NewRow> = states

@@ -10,7 +10,10 @@ use uuid::Uuid;
 
 use super::columns::Cells;
 use super::moment::Moment;
-use super::schema::{dataverse_organizations as dynamics, organization_leads as o, organizations};
+use super::schema::{
+    dataverse_organizations as dynamics, organization_lead_states as states,
+    organization_leads as o, organizations,
+};
 use super::{AnyConn, StoreError};
 use crate::domain::column_mapping::LeftOut;
 use crate::domain::ids::{LeadId, OrganizationId, RecordId};
@@ -217,24 +220,26 @@ pub fn record_owners(
     records: &[Uuid],
 ) -> Result<HashMap<Uuid, LeadId>, StoreError> {
     let wanted: HashSet<String> = records.iter().map(Uuid::to_string).collect();
-    let rows: Vec<(String, Option<String>)> = o::table
-        .filter(o::organization_id.eq(organization.as_str()))
-        .filter(o::record_id.eq_any(wanted))
-        .select((o::lead_id, o::record_id))
-        .load(conn)?;
-    rows.into_iter()
-        .filter_map(|(lead, record)| Some((lead, record?)))
-        .map(|(lead, record)| {
+    let wanted: Vec<String> = wanted.into_iter().collect();
+    let mut owners = HashMap::new();
+    for chunk in wanted.chunks(1_000) {
+        let rows: Vec<(String, Option<String>)> = o::table
+            .filter(o::organization_id.eq(organization.as_str()))
+            .filter(o::record_id.eq_any(chunk))
+            .select((o::lead_id, o::record_id))
+            .load(conn)?;
+        for (lead, record) in rows {
             let cells = Cells {
                 table: "organization_leads",
                 id: &lead,
             };
-            Ok((
-                cells.word("record_id", &record)?,
-                cells.word("lead_id", &lead)?,
-            ))
-        })
-        .collect()
+            let record: Option<Uuid> = cells.optional("record_id", record.as_deref())?;
+            if let Some(record) = record {
+                owners.insert(record, cells.word("lead_id", &lead)?);
+            }
+        }
+    }
+    Ok(owners)
 }
 
 #[derive(Insertable)]
@@ -258,7 +263,7 @@ struct NewRow {
 pub fn save(
     conn: &mut AnyConn,
     organization: &OrganizationId,
-    links: &[OrganizationLead],
+    links: &[&OrganizationLead],
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     fn json<T: Serialize>(value: &T, link: &OrganizationLead) -> Result<String, StoreError> {
@@ -304,13 +309,14 @@ pub fn save(
     Ok(())
 }
 
-/// Forgets what every lead is in an organization that lost its records.
+/// Forgets what every lead is in an organization that lost its records; answers how many.
 ///
 /// # Errors
 /// As any query.
-pub fn forget(conn: &mut AnyConn, organization: &OrganizationId) -> Result<(), StoreError> {
-    diesel::delete(o::table.filter(o::organization_id.eq(organization.as_str()))).execute(conn)?;
-    Ok(())
+pub fn forget(conn: &mut AnyConn, organization: &OrganizationId) -> Result<usize, StoreError> {
+    let of = organization.as_str();
+    diesel::delete(states::table.filter(states::organization_id.eq(of))).execute(conn)?;
+    Ok(diesel::delete(o::table.filter(o::organization_id.eq(of))).execute(conn)?)
 }
 
 /// A person's decision about a lead that waits: the record that it is, or `None` for one of its own.
@@ -356,5 +362,5 @@ pub fn decide(
         None => link.state = LinkState::Create,
     }
     link.candidates = Vec::new();
-    save(conn, organization, &[link], now)
+    save(conn, organization, &[&link], now)
 }

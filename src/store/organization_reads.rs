@@ -7,10 +7,11 @@ use diesel::prelude::*;
 
 use super::columns::Cells;
 use super::schema::{
-    dataverse_organizations as dynamics, organization_leads as o, organization_reads as r,
-    organizations,
+    dataverse_organizations as dynamics, delivery_lanes as lanes, organization_leads as o,
+    organization_reads as r, organizations,
 };
 use super::{AnyConn, StoreError, database_now};
+use crate::domain::delivery::DeliveryFailure;
 use crate::domain::ids::OrganizationId;
 use crate::domain::organization::OrganizationTrouble;
 use crate::insert_rows;
@@ -95,6 +96,13 @@ macro_rules! due {
             .inner_join(organizations::table)
             .inner_join(r::table.on(r::organization_id.eq(dynamics::organization_id)))
             .filter(r::next_read_at.le($at))
+            // Who is to be left alone for a while is left alone by readers, too.
+            .filter(diesel::dsl::not(diesel::dsl::exists(
+                lanes::table
+                    .filter(lanes::organization_id.eq(r::organization_id.nullable()))
+                    .filter(lanes::trouble.eq(DeliveryFailure::Throttled.as_str()))
+                    .filter(lanes::not_before.gt($at)),
+            )))
             .filter(
                 r::lease_owner
                     .is_null()
@@ -310,6 +318,16 @@ pub fn release(conn: &mut AnyConn, lease: &ReadLease, how: &ReadEnd) -> Result<(
                 .first(conn)
                 .optional()?;
             let since = known.flatten().unwrap_or_else(|| now.naive_utc());
+            if *reason == OrganizationTrouble::Throttled {
+                let until = after(*next_in);
+                diesel::update(
+                    lanes::table
+                        .filter(lanes::organization_id.eq(lease.organization.as_str()))
+                        .filter(lanes::not_before.lt(until)),
+                )
+                .set(lanes::not_before.eq(until))
+                .execute(conn)?;
+            }
             diesel::update(mine!(lease))
                 .set((
                     free,
@@ -322,6 +340,15 @@ pub fn release(conn: &mut AnyConn, lease: &ReadLease, how: &ReadEnd) -> Result<(
                 .execute(conn)?
         }
     };
+    Ok(())
+}
+
+/// Begins anew with an organization.
+///
+/// # Errors
+/// As any query.
+pub fn forget(conn: &mut AnyConn, id: &OrganizationId) -> Result<(), StoreError> {
+    diesel::delete(r::table.find(id.as_str())).execute(conn)?;
     Ok(())
 }
 

@@ -289,7 +289,8 @@ impl Judged {
             .collect();
         lead_rows::save_from(conn, &leads, &lease.organization)?;
         write_journal(conn, lease, self.journal)?;
-        states::save(conn, &lease.organization, &self.seen)?;
+        let seen: Vec<&LeadState> = self.seen.iter().collect();
+        states::save(conn, &lease.organization, &seen)?;
         mark_deleted(conn, &lease.organization, &self.gone, seen_at)?;
         Ok(Applied {
             changed: self.changed.len(),

@@ -220,6 +220,10 @@ diesel::table! {
         lead_columns -> Nullable<Text>,
         columns_read_at -> Nullable<Timestamp>,
         column_mapping -> Nullable<Text>,
+        qualification -> Text,
+        service_id -> Nullable<Text>,
+        service_address -> Nullable<Text>,
+        key_state -> Nullable<Text>,
     }
 }
 

@@ -13,7 +13,9 @@ use uuid::Uuid;
 
 use super::SyncContext;
 use super::organizations::{ReachError, detail, trouble};
-use crate::dataverse::{ChangePage, DataverseClient, DataverseError, LeadChange, LeadOwner};
+use crate::dataverse::{
+    ChangePage, DataverseClient, DataverseError, LeadChange, LeadOwner, LeadState,
+};
 use crate::domain::delivery::rest;
 use crate::domain::dynamics_status::RecordStatus;
 use crate::domain::ids::UserId;
@@ -93,6 +95,7 @@ async fn read(ctx: &SyncContext, lease: ReadLease) -> Result<usize, StoreError> 
             (outcome, changed)
         }
         Err(ReachError::Store(error)) => return Err(error),
+        Err(ReachError::Service(error)) => (Err(Halt::Service(error)), 0),
         Err(ReachError::Credential) => {
             let end = in_trouble(
                 &lease,
@@ -168,7 +171,9 @@ impl Reading<'_> {
                 page => page?,
             };
             let Some(page) = page else {
-                cursor = Cursor::Since(self.ctx.clock.now());
+                // By the organization's own clock: ours may be ahead.
+                let last = self.client.last_modified().await?;
+                cursor = Cursor::Since(last.unwrap_or(DateTime::UNIX_EPOCH));
                 continue;
             };
             further.clone_from(&page.next_link);
@@ -336,8 +341,16 @@ impl Reading<'_> {
             let mut changes: Vec<LeadChange> = states.into_iter().map(LeadChange::Saved).collect();
             for id in some.iter().filter(|id| !there.contains(id)) {
                 // Not to be seen is not yet to be gone.
-                if let Err(DataverseError::RecordNotFound(_)) = self.client.lead(*id, &[]).await {
-                    changes.push(LeadChange::Deleted(*id));
+                match self.client.lead(*id, &[]).await {
+                    Err(DataverseError::RecordNotFound(_)) => {
+                        changes.push(LeadChange::Deleted(*id));
+                    }
+                    Ok(_) => {}
+                    // Not for us to read: it is not asked for again and again.
+                    Err(DataverseError::MissingPrivilege { .. }) => {
+                        changes.push(LeadChange::Saved(LeadState::unknown(*id)));
+                    }
+                    Err(error) => return Err(error.into()),
                 }
             }
             let page = ChangePage {

@@ -14,7 +14,7 @@ use crate::domain::access::Permission;
 use crate::domain::ids::{AccountId, OrganizationId, ProfileId};
 use crate::domain::organization::OrganizationKind;
 use crate::store::audit::{self, Actor};
-use crate::store::deliveries::{enqueue_existing, existing};
+use crate::store::deliveries;
 use crate::store::destinations::{self, ReadAccount};
 use crate::store::organizations::Organization;
 use crate::store::profiles::{self, Profile};
@@ -65,7 +65,7 @@ fn choices(
             let existing = match organization.kind {
                 OrganizationKind::BuiltIn => None,
                 OrganizationKind::Dynamics365 => {
-                    Some(existing::count(conn, &organization.id, &ids)?)
+                    Some(deliveries::count_existing(conn, &organization.id, &ids)?)
                 }
             };
             Ok(Choice {
@@ -210,7 +210,7 @@ fn write(
             .into_iter()
             .map(|account| account.id)
             .collect();
-        enqueue_existing(tx, chosen, Some(&accounts))?
+        deliveries::enqueue_existing(tx, chosen, Some(&accounts))?
     } else {
         0
     };

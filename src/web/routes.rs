@@ -196,6 +196,7 @@ fn entries() -> Vec<Entry> {
         get ("/settings/organizations/{id}/edit",   Needs(P::ManageOrganizations), organizations::edit),
         post("/settings/organizations/{id}",        Needs(P::ManageOrganizations), organizations::update),
         post("/settings/organizations/{id}/checks", Needs(P::ManageOrganizations), organizations::check),
+        post("/settings/organizations/{id}/key",    Needs(P::ManageOrganizations), organizations::add_key),
         get ("/settings/organizations/{id}/columns",Needs(P::ManageOrganizations), organizations::columns),
         post("/settings/organizations/{id}/columns",Needs(P::ManageOrganizations), organizations::save_columns),
         post("/settings/organizations/{id}/enabling", Needs(P::ManageOrganizations), organizations::enable),

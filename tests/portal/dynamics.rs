@@ -15,17 +15,17 @@ use crate::support::dynamics::Dynamics;
 use crate::support::{Browserlike, a_lead};
 
 /// A portal with a profile whose leads go to the organization.
-struct Stage {
-    dynamics: Dynamics,
-    portal: TestPortal,
-    browser: Browserlike,
-    organization: OrganizationId,
-    account: AccountId,
-    form: FormId,
+pub struct Stage {
+    pub dynamics: Dynamics,
+    pub portal: TestPortal,
+    pub browser: Browserlike,
+    pub organization: OrganizationId,
+    pub account: AccountId,
+    pub form: FormId,
 }
 
 impl Stage {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let dynamics = Dynamics::start();
         let portal = TestPortal::start_with(&dynamics.settings()).await;
         let browser = portal.sign_in_as(&[Role::Administrator]).await;
@@ -47,17 +47,17 @@ impl Stage {
         }
     }
 
-    fn insert(&self, lead: LeadBuilder) -> LeadId {
+    pub fn insert(&self, lead: LeadBuilder) -> LeadId {
         lead.of(&self.account, &self.form)
             .insert(&mut self.portal.database.conn())
     }
 
-    async fn deliver(&self) -> usize {
+    pub async fn deliver(&self) -> usize {
         delivery::run_due(&self.portal.sync).await.unwrap()
     }
 
     /// Lets what waits be due now.
-    fn time_passes(&self) {
+    pub fn time_passes(&self) {
         self.portal.database.execute(
             "UPDATE deliveries SET next_attempt_at = created_at WHERE state IN ('pending', 'failed'); \
              UPDATE delivery_lanes SET not_before = created_at;",
@@ -65,26 +65,26 @@ impl Stage {
     }
 
     /// State and reason of every delivery.
-    fn deliveries(&self) -> Vec<String> {
+    pub fn deliveries(&self) -> Vec<String> {
         self.portal.database.texts(
             "SELECT state || COALESCE(' ' || reason, '') AS value FROM deliveries ORDER BY id",
         )
     }
 
     /// The trouble of the organization.
-    fn trouble(&self) -> Vec<String> {
+    pub fn trouble(&self) -> Vec<String> {
         self.portal
             .database
             .texts("SELECT trouble AS value FROM delivery_lanes WHERE trouble IS NOT NULL")
     }
 
-    fn set(&self, setting: &str, value: &str) {
+    pub fn set(&self, setting: &str, value: &str) {
         self.portal.database.execute(&format!(
             "UPDATE integration_settings SET {setting} = '{value}'"
         ));
     }
 
-    async fn change(&self, lead: &LeadId, fields: &[(&str, Option<&str>)]) {
+    pub async fn change(&self, lead: &LeadId, fields: &[(&str, Option<&str>)]) {
         let page = self
             .browser
             .get(&format!("/leads/{lead}/edit"))
@@ -93,7 +93,7 @@ impl Stage {
         self.browser.submit(&page, "Save", fields).await.expect(303);
     }
 
-    fn writes(&self) -> usize {
+    pub fn writes(&self) -> usize {
         let requests = self.dynamics.sandbox.requests();
         requests
             .iter()
@@ -473,17 +473,20 @@ async fn a_record_that_was_deleted_there_is_told_and_made_anew_only_when_a_perso
     assert_eq!(stage.deliver().await, 0);
     assert_eq!(stage.deliveries(), ["delivered", "dead record_deleted"]);
     assert!(stage.dynamics.leads().is_empty());
-    let page = stage
-        .browser
-        .get("/deliveries?state=dead")
-        .await
-        .expect(200);
-    stage
-        .browser
-        .submit(&page, "Retry all failed and dead ones that match", &[])
-        .await
-        .expect(303);
-    assert_eq!(stage.deliver().await, 1);
+    // What people deleted there comes back only where somebody asks for exactly that.
+    for (filter, arrive) in [("state=dead", 0), ("reason=record_deleted", 1)] {
+        let page = stage
+            .browser
+            .get(&format!("/deliveries?{filter}"))
+            .await
+            .expect(200);
+        stage
+            .browser
+            .submit(&page, "Retry all failed and dead ones that match", &[])
+            .await
+            .expect(303);
+        assert_eq!(stage.deliver().await, arrive, "{filter}");
+    }
     assert_eq!(stage.dynamics.lead(lead.as_str())["lastname"], "King");
 }
 
@@ -503,4 +506,38 @@ async fn an_organization_that_is_switched_on_again_gets_what_it_missed() {
     stage.browser.submit(&page, "Enable", &[]).await.expect(303);
     assert_eq!(stage.deliver().await, 1);
     drop(stage.dynamics.lead(lead.as_str()));
+}
+
+#[tokio::test]
+async fn append_adds_below_what_is_there_and_only_once() {
+    let stage = Stage::new().await;
+    stage.portal.database.execute(
+        "UPDATE field_mappings SET write_policy = 'append' WHERE target_field = 'job_title'",
+    );
+    let there = Uuid::now_v7();
+    stage.dynamics.write(
+        there,
+        json!({ "lastname": "B", "emailaddress1": "ada@example.com", "jobtitle": "Poet" }),
+    );
+    let lead = stage.insert(
+        a_lead()
+            .name("Ada", "Lovelace")
+            .email("ada@example.com")
+            .value(LeadField::JobTitle, "Analyst"),
+    );
+    let title = || stage.dynamics.lead(&there.to_string())["jobtitle"].clone();
+    assert_eq!(stage.deliver().await, 1);
+    assert_eq!(title(), "Poet\nAnalyst");
+    // Another change of the lead adds nothing again.
+    stage.change(&lead, &[("last_name", Some("King"))]).await;
+    assert_eq!(stage.deliver().await, 1);
+    assert_eq!(title(), "Poet\nAnalyst");
+    stage.change(&lead, &[("job_title", Some("Poet"))]).await;
+    assert_eq!(stage.deliver().await, 1);
+    assert_eq!(title(), "Poet\nAnalyst", "it stands there already");
+    stage
+        .change(&lead, &[("job_title", Some("Countess"))])
+        .await;
+    assert_eq!(stage.deliver().await, 1);
+    assert_eq!(title(), "Poet\nAnalyst\nCountess");
 }

@@ -322,6 +322,34 @@ async fn a_qualification_is_tried_again_and_a_lost_answer_qualifies_once() {
 }
 
 #[tokio::test]
+async fn a_qualified_lead_leaves_the_records_behind_that_the_organization_is_to_make() {
+    let stage = Stage::new().await;
+    let lead = stage.lead("ada@example.com").await;
+    let path = format!("/settings/organizations/{}", stage.organization);
+    let page = stage.browser.get(&format!("{path}/edit")).await.expect(200);
+    let ticked = [
+        ("qualify_contact", Some("on")),
+        ("qualify_opportunity", Some("on")),
+    ];
+    let page = stage
+        .browser
+        .submit_and_follow(&page, "Save", &ticked)
+        .await
+        .expect(200);
+    drop(page.expect_text("A contact, An opportunity"));
+    stage
+        .change_here(&lead, &[("status", Some("qualified"))])
+        .await;
+    stage.deliver().await;
+    let made = |table: &str| stage.dynamics.sandbox.count(table);
+    assert_eq!(stage.dynamics.lead(lead.as_str())["statecode"], 1);
+    assert_eq!(
+        (made("account"), made("contact"), made("opportunity")),
+        (0, 1, 1)
+    );
+}
+
+#[tokio::test]
 async fn a_lead_that_is_deleted_there_stays_here_and_says_so() {
     let stage = Stage::new().await;
     let lead = stage.lead("ada@example.com").await;

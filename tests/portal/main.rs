@@ -34,6 +34,7 @@ mod deliveries;
 mod destinations;
 mod dry_run;
 mod dynamics;
+mod dynamics_moments;
 mod dynamics_reads;
 mod events;
 mod evidence;

@@ -6,7 +6,7 @@ use leadgen::sandbox::dataverse::{
     CLIENT_ID, CLIENT_SECRET, DataverseHandle, DataverseOptions, TENANT, start,
 };
 use leadgen::store::AnyConn;
-use leadgen::store::dataverse_organizations::{self, Reach as OrganizationReach};
+use leadgen::store::dataverse_organizations::{self, Reach as OrganizationReach, Setup};
 use leadgen::sync::organizations::Organizations;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -63,7 +63,12 @@ impl Dynamics {
             tenant: TENANT.to_owned(),
             client_id: CLIENT_ID.to_owned(),
         };
-        dataverse_organizations::insert(conn, &id, name, &reach, &credential, a_moment()).unwrap();
+        let setup = Setup {
+            name: name.to_owned(),
+            reach,
+            qualification: Vec::new(),
+        };
+        dataverse_organizations::insert(conn, &id, &setup, &credential, a_moment()).unwrap();
         id
     }
 

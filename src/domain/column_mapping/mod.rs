@@ -21,6 +21,8 @@ use super::words::UnknownWord;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum LeadPart {
+    /// What the lead is known by here: by it its record is found again, whatever people change.
+    Id,
     /// The value of a field.
     Field(FieldKey),
     /// What the lead is about.
@@ -30,11 +32,12 @@ pub enum LeadPart {
 }
 
 impl LeadPart {
-    /// The stored word: that of the field, `topic` or `source`.
+    /// The stored word: that of the field, `id`, `topic` or `source`.
     #[must_use]
     pub fn word(&self) -> String {
         match self {
             Self::Field(key) => key.word().into_owned(),
+            Self::Id => "id".to_owned(),
             Self::Topic => "topic".to_owned(),
             Self::Source => "source".to_owned(),
         }
@@ -45,6 +48,7 @@ impl LeadPart {
     pub fn value<'a>(&self, lead: &'a Lead) -> Option<&'a str> {
         match self {
             Self::Field(key) => lead.values.get(key).map(String::as_str),
+            Self::Id => Some(lead.id.as_str()),
             Self::Topic => Some(lead.topic.as_str()),
             Self::Source => Some(lead.source.label()),
         }
@@ -57,6 +61,7 @@ impl std::str::FromStr for LeadPart {
 
     fn from_str(word: &str) -> Result<Self, UnknownWord> {
         match word {
+            "id" => Ok(Self::Id),
             "topic" => Ok(Self::Topic),
             "source" => Ok(Self::Source),
             field => field.parse().map(Self::Field),
@@ -123,6 +128,12 @@ impl ColumnMapping {
             Some(rule(part, field.dataverse_column()?))
         }));
         Self { rules }
+    }
+
+    /// The line of a part.
+    #[must_use]
+    pub fn of(&self, part: &LeadPart) -> Option<&ColumnRule> {
+        self.rules.iter().find(|rule| rule.part == *part)
     }
 
     /// The line of a field.

@@ -33,13 +33,13 @@ pub(super) fn carried_out(
                 "{}$metadata#Microsoft.Dynamics.CRM.CreateMultipleResponse",
                 ask.root
             );
-            Ok(Answer::json(
-                200,
-                &json!({ "@odata.context": context, "Ids": ids }),
-            ))
+            let body = json!({ "@odata.context": context, "Ids": ids });
+            Ok(Answer::json(200, &body).of_records(ids.len()))
         }
         (None, "UpdateMultiple") => {
-            for target in targets(logical, ask)? {
+            let targets = targets(logical, ask)?;
+            let records = targets.len();
+            for target in targets {
                 match named(data, logical, &target, caller)? {
                     Target::Id(id) => {
                         records::update(data, logical, id, &target, caller, &Values::new())?;
@@ -52,10 +52,12 @@ pub(super) fn carried_out(
                     }
                 }
             }
-            Ok(Answer::nothing())
+            Ok(Answer::nothing().of_records(records))
         }
         (None, "UpsertMultiple") => {
-            for target in targets(logical, ask)? {
+            let targets = targets(logical, ask)?;
+            let records = targets.len();
+            for target in targets {
                 let address = named(data, logical, &target, caller)?;
                 // Microsoft's own client met this: a key column in the body, too, fails where the record is made.
                 if let Target::Key(values, None) = &address
@@ -69,7 +71,7 @@ pub(super) fn carried_out(
                 }
                 records::upsert(data, logical, address, &Condition::None, &target, caller)?;
             }
-            Ok(Answer::nothing())
+            Ok(Answer::nothing().of_records(records))
         }
         (Some(key), "QualifyLead") if logical == "lead" => qualify(data, key, ask, caller),
         _ => Err(Refusal::no_segment(&format!(

@@ -80,7 +80,7 @@ pub(super) fn answer(organization: &Organization, ask: &Ask) -> Result<Answer, R
         }
     }
     body.push_str(&format!("--{boundary}--\r\n"));
-    let mut answer = Answer::nothing().with(
+    let mut answer = Answer::nothing().of_records(requests).with(
         "content-type",
         format!("multipart/mixed; boundary={boundary}"),
     );

@@ -154,6 +154,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Vec<u8>,
+    /// Records that were written beside the first.
+    pub(super) more_records: usize,
 }
 
 pub(super) const JSON: &str = "application/json; odata.metadata=minimal";
@@ -165,7 +167,14 @@ impl Answer {
             status: 204,
             headers: Vec::new(),
             body: Vec::new(),
+            more_records: 0,
         }
+    }
+
+    /// Says how many records were written.
+    pub(super) fn of_records(mut self, records: usize) -> Self {
+        self.more_records = records.saturating_sub(1);
+        self
     }
 
     pub(super) fn json(status: u16, body: &Value) -> Self {
@@ -173,6 +182,7 @@ impl Answer {
             status,
             headers: vec![("content-type", JSON.to_owned())],
             body: body.to_string().into_bytes(),
+            more_records: 0,
         }
     }
 

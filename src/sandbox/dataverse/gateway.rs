@@ -35,7 +35,7 @@ pub(super) async fn api(
         Some(answer) => answer,
         None => answered(&request, &version, &organization, &ask, left),
     };
-    organization.leaves();
+    organization.leaves(answer.more_records);
     let played = fault.as_ref().map(DataverseFault::name);
     let number = organization.record(
         &ask.method,

@@ -21,6 +21,9 @@ pub struct ServiceLimits {
     pub execution_ms: i64,
     /// What a request is counted with, beside a millisecond for every kilobyte of its body.
     pub request_ms: i64,
+    /// What each record after the first is counted with in a request that writes several. The service names no number; this
+    /// one makes many at once somewhat cheaper than as many requests.
+    pub record_ms: i64,
     /// Requests at once.
     pub concurrent: usize,
 }
@@ -33,17 +36,55 @@ impl Default for ServiceLimits {
             requests: 6000,
             execution_ms: 1_200_000,
             request_ms: 20,
+            record_ms: 15,
             concurrent: 52,
         }
+    }
+}
+
+/// What was used up lately: moments with an amount each, oldest first.
+#[derive(Debug, Default)]
+struct Window {
+    entries: VecDeque<(i64, i64)>,
+    sum: i64,
+}
+
+impl Window {
+    /// Forgets what is older than the window.
+    fn slide(&mut self, from_ms: i64) {
+        while let Some((at, amount)) = self.entries.front().copied()
+            && at <= from_ms
+        {
+            self.sum -= amount;
+            self.entries.pop_front();
+        }
+    }
+
+    fn add(&mut self, now_ms: i64, amount: i64) {
+        self.entries.push_back((now_ms, amount));
+        self.sum = self.sum.saturating_add(amount);
+    }
+
+    /// When the entry came after whose leaving less than the limit is used up; `None`: that is so now.
+    fn too_much_until(&self, limit: i64) -> Option<i64> {
+        let mut sum = self.sum;
+        let mut until = None;
+        for (at, amount) in &self.entries {
+            if sum < limit {
+                break;
+            }
+            sum -= amount;
+            until = Some(*at);
+        }
+        until
     }
 }
 
 /// What the user did in the window.
 #[derive(Debug, Default)]
 pub(super) struct Spent {
-    /// When each request came, and what it is counted with.
-    requests: VecDeque<(i64, i64)>,
-    execution_ms: i64,
+    requests: Window,
+    execution_ms: Window,
     open: usize,
 }
 
@@ -64,20 +105,15 @@ impl Spent {
     ) -> Result<Left, Refusal> {
         self.open += 1;
         let window = limits.window_seconds.saturating_mul(1000);
-        while let Some((at, cost)) = self.requests.front().copied() {
-            if at + window > now_ms {
-                break;
-            }
-            self.execution_ms -= cost;
-            self.requests.pop_front();
-        }
-        let cost = limits.request_ms + i64::try_from(bytes / 1024).unwrap_or(i64::MAX / 2);
-        self.requests.push_back((now_ms, cost));
-        self.execution_ms = self.execution_ms.saturating_add(cost);
+        self.requests.slide(now_ms - window);
+        self.execution_ms.slide(now_ms - window);
+        let body = i64::try_from(bytes / 1024).unwrap_or(i64::MAX / 2);
+        self.requests.add(now_ms, 1);
+        self.execution_ms
+            .add(now_ms, limits.request_ms.saturating_add(body));
         let left = Left {
-            requests: i64::from(limits.requests)
-                - i64::try_from(self.requests.len()).unwrap_or(i64::MAX),
-            execution_ms: limits.execution_ms - self.execution_ms,
+            requests: i64::from(limits.requests) - self.requests.sum,
+            execution_ms: limits.execution_ms - self.execution_ms.sum,
         };
         if !limits.enforced {
             return Ok(left);
@@ -91,29 +127,24 @@ impl Spent {
         } else {
             return Ok(left);
         };
-        Err(refusal.with(
-            "retry-after",
-            self.wait_seconds(limits, now_ms, left).to_string(),
-        ))
+        // Until as much has left the window as is too much.
+        let until = self
+            .requests
+            .too_much_until(i64::from(limits.requests))
+            .max(self.execution_ms.too_much_until(limits.execution_ms))
+            .unwrap_or(now_ms);
+        let wait = (until + window - now_ms).div_euclid(1000).max(0) + 1;
+        Err(refusal.with("retry-after", wait.to_string()))
     }
 
-    /// Seconds until as much has left the window as is too much.
-    fn wait_seconds(&self, limits: &ServiceLimits, now_ms: i64, left: Left) -> i64 {
-        let mut left = left;
-        for (at, cost) in &self.requests {
-            left.requests += 1;
-            left.execution_ms += cost;
-            if left.requests > 0 && left.execution_ms > 0 {
-                let free = at + limits.window_seconds.saturating_mul(1000);
-                return (free - now_ms).div_euclid(1000).max(0) + 1;
-            }
-        }
-        limits.window_seconds
-    }
-
-    /// A request was answered.
-    pub(super) fn leaves(&mut self) {
+    /// A request was answered that wrote so many records beside the first.
+    pub(super) fn leaves(&mut self, limits: &ServiceLimits, now_ms: i64, more_records: usize) {
         self.open = self.open.saturating_sub(1);
+        let records = i64::try_from(more_records).unwrap_or(i64::MAX);
+        if records > 0 {
+            self.execution_ms
+                .add(now_ms, limits.record_ms.saturating_mul(records));
+        }
     }
 }
 
@@ -138,7 +169,7 @@ mod tests {
 
     fn one(spent: &mut Spent, now_ms: i64, bytes: usize) -> Option<(String, String)> {
         let outcome = code(spent.arrives(&limits(), now_ms, bytes));
-        spent.leaves();
+        spent.leaves(&limits(), now_ms, 0);
         outcome
     }
 
@@ -159,6 +190,16 @@ mod tests {
         let mut spent = Spent::default();
         let (code, _) = one(&mut spent, 0, 2 * 1024 * 1024).expect("a refusal");
         assert_eq!(code, "0x80072321");
+    }
+
+    #[test]
+    fn every_record_of_a_request_uses_up_time_and_leaves_the_window_with_it() {
+        let mut spent = Spent::default();
+        assert!(spent.arrives(&limits(), 0, 0).is_ok());
+        spent.leaves(&limits(), 500, 99);
+        let refused = one(&mut spent, 1000, 0);
+        assert_eq!(refused, Some(("0x80072321".to_owned(), "300".to_owned())));
+        assert_eq!(one(&mut spent, 301_000, 0), None);
     }
 
     #[test]

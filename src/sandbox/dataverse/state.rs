@@ -221,9 +221,11 @@ impl Organization {
         whole(self.spent.lock()).arrives(limits, now_ms, bytes)
     }
 
-    /// A request was answered.
-    pub(super) fn leaves(&self) {
-        whole(self.spent.lock()).leaves();
+    /// A request was answered that wrote so many records beside the first.
+    pub(super) fn leaves(&self, more_records: usize) {
+        let limits = &self.settings().limits;
+        let now_ms = self.now().timestamp_millis();
+        whole(self.spent.lock()).leaves(limits, now_ms, more_records);
     }
 
     /// Logs a request and gives its number.

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 
 use super::super::columns::{self, Cells};
 use super::super::schema::{deliveries as d, delivery_lanes as l, organizations, webhooks};
-use super::super::{AnyConn, StoreError, database_now};
+use super::super::{AnyConn, StoreError, database_now, lock_leads};
 use crate::domain::delivery::{DeliveryFailure, DeliveryState};
 use crate::domain::ids::{LaneId, OrganizationId, WebhookId};
 
@@ -198,7 +198,7 @@ pub fn insert(
     Ok(())
 }
 
-/// Switches a queue on or off. Off, nothing is queued, nothing is delivered, and what waits stays.
+/// Switches a queue on or off. Off, nothing is queued, nothing is delivered but what is on its way, and what waits stays.
 ///
 /// # Errors
 /// `NotFound` when there is none.
@@ -231,7 +231,7 @@ pub fn wake(conn: &mut AnyConn, id: &LaneId) -> Result<(), StoreError> {
     )
 }
 
-/// Pauses a queue: things are queued, and nothing is delivered until somebody resumes it.
+/// Pauses a queue: things are queued, and nothing is delivered until somebody resumes it. A batch that is on its way arrives.
 ///
 /// # Errors
 /// `Rule` when it is paused already.
@@ -249,9 +249,6 @@ pub fn pause(
     .set((
         l::paused_at.eq(Some(now.naive_utc())),
         l::paused_by_name.eq(Some(by)),
-        // Whoever works on it finds its lease gone at its next batch.
-        l::lease_owner.eq(None::<String>),
-        l::lease_term.eq(l::lease_term + 1),
     ))
     .execute(conn)?;
     if changed == 0 {
@@ -366,6 +363,7 @@ pub fn claim(
     owner: &str,
     length: Duration,
 ) -> Result<Option<LaneLease>, StoreError> {
+    lock_leads(conn)?;
     for _ in 0..5 {
         let now = database_now(conn)?;
         let at = now.naive_utc();
@@ -427,15 +425,14 @@ fn end(now: DateTime<Utc>, length: Duration) -> Option<NaiveDateTime> {
 /// Extends a lease; every write of a worker begins with it.
 ///
 /// # Errors
-/// `LeaseLost` when another process, a pause or the end of the lease took it.
+/// `LeaseLost` when another process took it, or the destination is gone.
 pub fn fence(conn: &mut AnyConn, lease: &LaneLease) -> Result<(), StoreError> {
     let now = database_now(conn)?;
     let held = diesel::update(
         l::table
             .filter(l::id.eq(lease.lane.as_str()))
             .filter(l::lease_owner.eq(&lease.owner))
-            .filter(l::lease_term.eq(lease.term))
-            .filter(l::is_enabled.eq(true)),
+            .filter(l::lease_term.eq(lease.term)),
     )
     .set(l::lease_expires_at.eq(end(now, lease.length)))
     .execute(conn)?;
@@ -443,6 +440,18 @@ pub fn fence(conn: &mut AnyConn, lease: &LaneLease) -> Result<(), StoreError> {
         return Err(StoreError::LeaseLost);
     }
     Ok(())
+}
+
+/// Whether more may be taken from a queue: nobody paused it or switched it off.
+pub(super) fn is_open(conn: &mut AnyConn, lane: &LaneId) -> Result<bool, StoreError> {
+    let found: Option<String> = l::table
+        .filter(l::id.eq(lane.as_str()))
+        .filter(l::is_enabled.eq(true))
+        .filter(l::paused_at.is_null())
+        .select(l::id)
+        .first(conn)
+        .optional()?;
+    Ok(found.is_some())
 }
 
 /// How a worker leaves a queue.
@@ -479,15 +488,22 @@ pub fn release(conn: &mut AnyConn, lease: &LaneLease, end: &LaneEnd) -> Result<(
     );
     match end {
         LaneEnd::Unknown => diesel::update(mine).set(free).execute(conn)?,
-        LaneEnd::Well => diesel::update(mine)
-            .set((
-                free,
-                l::trouble.eq(None::<String>),
-                l::trouble_detail.eq(None::<String>),
-                l::trouble_since.eq(None::<NaiveDateTime>),
-                l::trouble_count.eq(0_i64),
-            ))
-            .execute(conn)?,
+        LaneEnd::Well => {
+            let was_in_trouble: Option<Option<String>> =
+                mine.select(l::trouble).first(conn).optional()?;
+            if was_in_trouble.flatten().is_some() {
+                super::work::hasten(conn, &lease.lane, now)?;
+            }
+            diesel::update(mine)
+                .set((
+                    free,
+                    l::trouble.eq(None::<String>),
+                    l::trouble_detail.eq(None::<String>),
+                    l::trouble_since.eq(None::<NaiveDateTime>),
+                    l::trouble_count.eq(0_i64),
+                ))
+                .execute(conn)?
+        }
         LaneEnd::Trouble {
             reason,
             detail,

@@ -1,5 +1,7 @@
 //! Deliveries as people see them: the filtered list, one with its attempts, and asking for another attempt.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
@@ -8,7 +10,7 @@ use super::super::paging::{Cursor, Page, PageStart, keyset};
 use super::super::schema::{
     deliveries as d, delivery_attempts, delivery_lanes, organizations, webhooks,
 };
-use super::super::{AnyConn, StoreError, database_now, leads};
+use super::super::{AnyConn, StoreError, database_now, leads, lock_leads};
 use crate::domain::delivery::{DeliveryEvent, DeliveryFailure, DeliveryState};
 use crate::domain::ids::{DeliveryId, LaneId, LeadId, SubmissionId};
 
@@ -283,49 +285,85 @@ pub fn attempts(conn: &mut AnyConn, id: &DeliveryId) -> Result<Vec<PastAttempt>,
         .collect()
 }
 
+/// Deliveries that are made due at once.
+const RETRIED_AT_ONCE: i64 = 1_000;
+
 /// Makes the failed and dead deliveries that pass the filter due now; answers how many. One that was queued for the same
-/// meanwhile stands for it: then the older one is over.
+/// meanwhile stands for it: then the older one is over. A record that people deleted in the organization is made anew only
+/// when the filter asks for that reason, and a lead that waits for a person goes on waiting.
 ///
 /// # Errors
 /// As any query.
 pub fn retry(conn: &mut AnyConn, filter: &DeliveryFilter) -> Result<usize, StoreError> {
+    type Found = (String, String, Option<String>, String, String);
+    lock_leads(conn)?;
     let at = database_now(conn)?.naive_utc();
     let retryable = [DeliveryState::Failed.as_str(), DeliveryState::Dead.as_str()];
-    let mut query = d::table
-        .filter(d::state.eq_any(retryable))
-        .select((d::id, d::lane_id, d::lead_id, d::event, d::state))
-        .order(d::id.desc())
-        .into_boxed();
-    filtered!(query, filter);
-    type Found = (String, String, Option<String>, String, String);
-    let found: Vec<Found> = query.load(conn)?;
-    let waiting: Vec<(String, Option<String>, String)> = d::table
-        .filter(d::state.eq_any(super::lanes::waiting()))
-        .filter(d::lead_id.is_not_null())
-        .select((d::lane_id, d::lead_id, d::event))
-        .load(conn)?;
-    let mut waiting: std::collections::HashSet<_> = waiting.into_iter().collect();
-    let mut due: Vec<&str> = Vec::new();
-    for (id, lane, lead, event, state) in &found {
-        // The newest of each record goes; its older twins say nothing that it does not say.
-        let is_first = lead.is_none()
-            || state == DeliveryState::Failed.as_str()
-            || waiting.insert((lane.clone(), lead.clone(), event.clone()));
-        if is_first {
-            due.push(id);
+    let (mut retried, mut before) = (0, None::<String>);
+    loop {
+        let mut query = d::table
+            .filter(d::state.eq_any(retryable))
+            .select((d::id, d::lane_id, d::lead_id, d::event, d::state))
+            .order(d::id.desc())
+            .limit(RETRIED_AT_ONCE)
+            .into_boxed();
+        filtered!(query, filter);
+        if filter.reason.is_none() {
+            let decided_by_people = [
+                DeliveryFailure::RecordDeleted.as_str(),
+                DeliveryFailure::NeedsPerson.as_str(),
+            ];
+            query = query.filter(d::reason.is_null().or(d::reason.ne_all(decided_by_people)));
         }
+        if let Some(before) = before {
+            query = query.filter(d::id.lt(before));
+        }
+        let found: Vec<Found> = query.load(conn)?;
+        let Some((last, ..)) = found.last() else {
+            return Ok(retried);
+        };
+        let mut waiting = waiting_for(conn, found.iter().filter_map(|one| one.2.as_deref()))?;
+        let mut due: Vec<&str> = Vec::new();
+        for (id, lane, lead, event, state) in &found {
+            // The newest of each record goes; its older twins say nothing that it does not say.
+            let is_first = lead.is_none()
+                || state == DeliveryState::Failed.as_str()
+                || waiting.insert((lane.clone(), lead.clone(), event.clone()));
+            if is_first {
+                due.push(id);
+            }
+        }
+        for chunk in due.chunks(500) {
+            diesel::update(d::table.filter(d::id.eq_any(chunk)))
+                .set((
+                    d::state.eq(DeliveryState::Pending.as_str()),
+                    d::retried_from.eq(d::attempts),
+                    d::next_attempt_at.eq(at),
+                    d::updated_at.eq(at),
+                ))
+                .execute(conn)?;
+        }
+        retried += due.len();
+        before = Some(last.clone());
     }
-    for chunk in due.chunks(500) {
-        diesel::update(d::table.filter(d::id.eq_any(chunk)))
-            .set((
-                d::state.eq(DeliveryState::Pending.as_str()),
-                d::retried_from.eq(d::attempts),
-                d::next_attempt_at.eq(at),
-                d::updated_at.eq(at),
-            ))
-            .execute(conn)?;
+}
+
+/// Lane, lead and event of what waits for these leads.
+fn waiting_for<'a>(
+    conn: &mut AnyConn,
+    leads: impl Iterator<Item = &'a str>,
+) -> Result<HashSet<(String, Option<String>, String)>, StoreError> {
+    let leads: Vec<&str> = leads.collect::<HashSet<_>>().into_iter().collect();
+    let mut waiting = HashSet::new();
+    for chunk in leads.chunks(500) {
+        let some: Vec<(String, Option<String>, String)> = d::table
+            .filter(d::state.eq_any(super::lanes::waiting()))
+            .filter(d::lead_id.eq_any(chunk))
+            .select((d::lane_id, d::lead_id, d::event))
+            .load(conn)?;
+        waiting.extend(some);
     }
-    Ok(due.len())
+    Ok(waiting)
 }
 
 /// Makes one delivery due now.
@@ -333,6 +371,7 @@ pub fn retry(conn: &mut AnyConn, filter: &DeliveryFilter) -> Result<usize, Store
 /// # Errors
 /// `NotFound`, or `Rule` when there is nothing to retry.
 pub fn retry_one(conn: &mut AnyConn, id: &DeliveryId) -> Result<(), StoreError> {
+    lock_leads(conn)?;
     let delivery = get(conn, id)?;
     if !delivery.state.can_be_retried() {
         return Err(StoreError::Rule(format!(

@@ -4,10 +4,12 @@
 //! while one waits are one delivery, of the latest values. [`lanes`] are the queues as a whole, [`work`] is what the worker
 //! of a lane does, [`list`] is what people see and do.
 
-pub mod existing;
+mod existing;
 pub mod lanes;
 pub mod list;
 pub mod work;
+
+pub use existing::{count as count_existing, enqueue_again, enqueue_existing};
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,12 +18,11 @@ use diesel::prelude::*;
 
 use super::moment::Moment;
 use super::schema::{
-    deliveries, delivery_lanes, lead_origins, leads, linkedin_user_profiles, organization_leads,
-    profile_accounts, webhooks,
+    deliveries, delivery_lanes, leads, linkedin_user_profiles, profile_accounts, webhooks,
 };
 use super::{AnyConn, StoreError, audit, database_now};
 use crate::domain::delivery::{DeliveryEvent, DeliveryState};
-use crate::domain::ids::{AccountId, LeadId, OrganizationId};
+use crate::domain::ids::{LeadId, OrganizationId};
 use crate::domain::lead::{Lead, LeadStatus};
 use crate::domain::submission::MatchingStatus;
 use crate::insert_rows;
@@ -71,6 +72,30 @@ fn insert(conn: &mut AnyConn, rows: &[NewRow]) -> Result<(), StoreError> {
     insert_rows!(conn, rows, |block| diesel::insert_into(deliveries::table)
         .values(block)
         .on_conflict_do_nothing());
+    // One that failed is tried now: the change may be what it needed, and nobody's change waits for hours.
+    let mut leads: HashMap<(&str, &str), Vec<&str>> = HashMap::new();
+    for row in rows {
+        if let Some(lead) = &row.lead_id {
+            leads
+                .entry((&row.lane_id, row.event))
+                .or_default()
+                .push(lead);
+        }
+    }
+    let at = rows.first().map(|row| row.created_at.0);
+    for ((lane, event), leads) in leads {
+        for chunk in leads.chunks(500) {
+            diesel::update(
+                deliveries::table
+                    .filter(deliveries::lane_id.eq(lane))
+                    .filter(deliveries::event.eq(event))
+                    .filter(deliveries::lead_id.eq_any(chunk))
+                    .filter(deliveries::state.eq(DeliveryState::Failed.as_str())),
+            )
+            .set(deliveries::next_attempt_at.eq(at.unwrap_or_default()))
+            .execute(conn)?;
+        }
+    }
     Ok(())
 }
 
@@ -237,117 +262,6 @@ fn lanes_of_accounts(
         }
     }
     Ok(found)
-}
-
-/// Leads that are looked at at once when many are queued.
-const EXISTING: i64 = 1_000;
-
-/// Queues the leads of the accounts that an organization's profiles read, or of these accounts, that the organization does not
-/// have, or has in an older version; answers how many.
-///
-/// # Errors
-/// As any query.
-pub fn enqueue_existing(
-    conn: &mut AnyConn,
-    organization: &OrganizationId,
-    accounts: Option<&[AccountId]>,
-) -> Result<usize, StoreError> {
-    let lane: Option<String> = delivery_lanes::table
-        .filter(delivery_lanes::organization_id.eq(organization.as_str()))
-        .select(delivery_lanes::id)
-        .first(conn)
-        .optional()?;
-    let Some(lane) = lane else {
-        return Ok(0);
-    };
-    let accounts: Vec<String> = match accounts {
-        Some(accounts) => accounts.iter().map(|id| id.as_ref().to_owned()).collect(),
-        None => profile_accounts::table
-            .inner_join(linkedin_user_profiles::table)
-            .filter(linkedin_user_profiles::organization_id.eq(organization.as_str()))
-            .select(profile_accounts::account_id)
-            .distinct()
-            .load(conn)?,
-    };
-    let now = database_now(conn)?;
-    let (mut queued, mut after) = (0, String::new());
-    loop {
-        let found: Vec<String> = leads::table
-            .inner_join(lead_origins::table)
-            .left_join(
-                organization_leads::table.on(organization_leads::lead_id
-                    .eq(leads::id)
-                    .and(organization_leads::organization_id.eq(organization.as_str()))),
-            )
-            .filter(lead_origins::account_id.eq_any(&accounts))
-            .filter(
-                organization_leads::delivered_at
-                    .is_null()
-                    .or(organization_leads::delivered_at.lt(leads::updated_at.nullable())),
-            )
-            .filter(leads::id.gt(&after))
-            .order(leads::id)
-            .limit(EXISTING)
-            .select(leads::id)
-            .load(conn)?;
-        let Some(last) = found.last() else {
-            return Ok(queued);
-        };
-        after.clone_from(last);
-        queued += found.len();
-        insert_saved(conn, &lane, found, now)?;
-    }
-}
-
-/// Queues every lead that an organization has, because what is sent of leads changed; answers how many.
-///
-/// # Errors
-/// As any query.
-pub fn enqueue_again(
-    conn: &mut AnyConn,
-    organization: &OrganizationId,
-) -> Result<usize, StoreError> {
-    let lane: Option<String> = delivery_lanes::table
-        .filter(delivery_lanes::organization_id.eq(organization.as_str()))
-        .select(delivery_lanes::id)
-        .first(conn)
-        .optional()?;
-    let Some(lane) = lane else {
-        return Ok(0);
-    };
-    let now = database_now(conn)?;
-    let (mut queued, mut after) = (0, String::new());
-    loop {
-        let found: Vec<String> = organization_leads::table
-            .filter(organization_leads::organization_id.eq(organization.as_str()))
-            .filter(organization_leads::lead_id.gt(&after))
-            .order(organization_leads::lead_id)
-            .limit(EXISTING)
-            .select(organization_leads::lead_id)
-            .load(conn)?;
-        let Some(last) = found.last() else {
-            return Ok(queued);
-        };
-        after.clone_from(last);
-        queued += found.len();
-        insert_saved(conn, &lane, found, now)?;
-    }
-}
-
-fn insert_saved(
-    conn: &mut AnyConn,
-    lane: &str,
-    leads: Vec<String>,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let rows: Vec<NewRow> = leads
-        .into_iter()
-        .map(|lead| NewRow {
-            lead_id: Some(lead),
-            ..NewRow::new(lane, DeliveryEvent::LeadSaved, now)
-        })
-        .collect();
-    insert(conn, &rows)
 }
 
 /// Queues submissions that came to no lead, for every webhook that wants to know; once for each submission.

@@ -1,16 +1,17 @@
 //! What the worker of a queue does: take what is due, in the order of each lead, and write down what became of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
 use super::super::columns::Cells;
 use super::super::moment::Moment;
+use super::super::organization_lead_states::{self, LeadState};
 use super::super::organization_leads::{self, OrganizationLead};
 use super::super::schema::{deliveries as d, delivery_attempts};
-use super::super::{AnyConn, StoreError, database_now};
-use super::lanes::{Destination, LaneLease, fence, triable, waiting};
+use super::super::{AnyConn, StoreError, database_now, lock_leads};
+use super::lanes::{Destination, LaneLease, fence, is_open, triable, waiting};
 use crate::domain::delivery::{DeliveryEvent, DeliveryFailure, DeliveryState, next_attempt};
 use crate::domain::ids::{DeliveryId, LaneId, LeadId, SubmissionId};
 use crate::insert_rows;
@@ -110,6 +111,25 @@ fn forget_later(conn: &mut AnyConn, lane: &LaneId, back: &[String]) -> Result<()
     Ok(())
 }
 
+/// Makes due what failed because of a trouble of the destination that is over.
+pub(super) fn hasten(
+    conn: &mut AnyConn,
+    lane: &LaneId,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let at = now.naive_utc();
+    diesel::update(
+        d::table
+            .filter(d::lane_id.eq(lane.as_str()))
+            .filter(d::state.eq(DeliveryState::Failed.as_str()))
+            .filter(d::reason.eq_any(DeliveryFailure::of_destination()))
+            .filter(d::next_attempt_at.gt(at)),
+    )
+    .set(d::next_attempt_at.eq(at))
+    .execute(conn)?;
+    Ok(())
+}
+
 type Row = (
     String,
     String,
@@ -120,12 +140,19 @@ type Row = (
     i64,
 );
 
-/// Takes at most `limit` deliveries that are due; of each lead only the oldest, so that its order is kept.
+/// Takes at most `limit` deliveries that are due; of each lead only the oldest, so that its order is kept. Nothing, when the
+/// queue is paused or switched off.
 ///
 /// # Errors
 /// `LeaseLost`, or as any query.
 pub fn take(conn: &mut AnyConn, lease: &LaneLease, limit: i64) -> Result<Vec<Taken>, StoreError> {
+    // Whoever saves a lead holds this lock, too: so a delivery is not taken between the change of a lead, for which it stands,
+    // and the moment from which that change can be read.
+    lock_leads(conn)?;
     fence(conn, lease)?;
+    if !is_open(conn, &lease.lane)? {
+        return Ok(Vec::new());
+    }
     let at = database_now(conn)?.naive_utc();
     let rows: Vec<Row> = triable!(lease.lane.as_str(), at)
         .order((d::next_attempt_at, d::id))
@@ -194,24 +221,59 @@ pub struct Finished {
     pub dead: usize,
 }
 
-/// Writes down what became of deliveries that were taken, and what their leads are in the organization now. Those in `untried`
-/// wait again as if they had not been taken.
+/// What became of deliveries that were taken.
+#[derive(Debug, Default)]
+pub struct Ended {
+    /// Those that were tried.
+    pub attempts: Vec<Attempt>,
+    /// Those that were not: they wait again as if they had not been taken.
+    pub untried: Vec<DeliveryId>,
+    /// What the leads are in the organization now.
+    pub links: Vec<OrganizationLead>,
+    /// How their records are, where status or owner was written.
+    pub states: Vec<LeadState>,
+}
+
+/// Writes down what became of deliveries that were taken.
 ///
 /// # Errors
 /// `LeaseLost`, or as any query.
 pub fn finish(
     conn: &mut AnyConn,
     lease: &LaneLease,
-    attempts: &[Attempt],
-    untried: &[DeliveryId],
-    links: &[OrganizationLead],
+    ended: &Ended,
     jitter: f64,
 ) -> Result<Finished, StoreError> {
+    // Nobody queues the same again while these go back to waiting.
+    lock_leads(conn)?;
     fence(conn, lease)?;
     let now = database_now(conn)?;
+    // A lead that was deleted meanwhile took its delivery along.
+    let left: Vec<(String, Option<String>)> = d::table
+        .filter(d::lane_id.eq(lease.lane.as_str()))
+        .filter(d::state.eq(DeliveryState::InProgress.as_str()))
+        .select((d::id, d::lead_id))
+        .load(conn)?;
+    let leads: HashSet<&str> = left.iter().filter_map(|(_, id)| id.as_deref()).collect();
+    let left: HashSet<&str> = left.iter().map(|(id, _)| id.as_str()).collect();
     if let Destination::Organization(organization) = &lease.destination {
-        organization_leads::save(conn, organization, links, now)?;
+        let links = ended.links.iter();
+        let links: Vec<_> = links
+            .filter(|link| leads.contains(link.lead_id.as_str()))
+            .collect();
+        organization_leads::save(conn, organization, &links, now)?;
+        let states = ended.states.iter();
+        let states: Vec<_> = states
+            .filter(|state| leads.contains(state.lead_id.as_str()))
+            .collect();
+        organization_lead_states::save(conn, organization, &states)?;
     }
+    let attempts: Vec<&Attempt> = ended
+        .attempts
+        .iter()
+        .filter(|attempt| left.contains(attempt.id.as_str()))
+        .collect();
+    let untried = &ended.untried;
     let mut finished = Finished::default();
     // Deliveries that end alike are one statement.
     type End<'a> = (
@@ -223,7 +285,7 @@ pub fn finish(
     );
     let mut ends: BTreeMap<End<'_>, Vec<&str>> = BTreeMap::new();
     let mut back: Vec<String> = untried.iter().map(ToString::to_string).collect();
-    for attempt in attempts {
+    for attempt in &attempts {
         let state = match attempt.failure {
             None => DeliveryState::Delivered,
             Some(_) if attempt.is_final => DeliveryState::Dead,

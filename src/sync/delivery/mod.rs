@@ -16,14 +16,12 @@ use tokio::task::JoinSet;
 
 use super::SyncContext;
 use crate::domain::delivery::{DeliveryFailure, is_given_up, rest};
-use crate::domain::ids::{DeliveryId, LeadId};
+use crate::domain::ids::LeadId;
 use crate::domain::lead::Lead;
 use crate::store::audit::{self, Actor};
 use crate::store::deliveries::lanes::{self, Destination, LaneEnd, LaneLease};
 use crate::store::deliveries::list;
-use crate::store::deliveries::work::{self, Attempt, Finished, Taken};
-use crate::store::organization_lead_states::{self, LeadState};
-use crate::store::organization_leads::OrganizationLead;
+use crate::store::deliveries::work::{self, Attempt, Ended, Finished, Taken};
 use crate::store::webhooks::{self, DisabledReason};
 use crate::store::{self, StoreError};
 
@@ -56,14 +54,31 @@ struct Trouble {
 /// What became of a batch.
 #[derive(Default)]
 struct Sent {
-    attempts: Vec<Attempt>,
-    /// Those that were not tried, because the destination is in trouble.
-    untried: Vec<DeliveryId>,
+    ended: Ended,
+    /// Why some of it was not tried.
     trouble: Option<Trouble>,
-    /// What the leads are in the organization now.
-    links: Vec<OrganizationLead>,
-    /// How their records are, where status or owner was written.
-    states: Vec<LeadState>,
+}
+
+impl Sent {
+    /// The first trouble tells why; the longest pause that was asked for is kept.
+    fn in_trouble(&mut self, trouble: Trouble) {
+        match &mut self.trouble {
+            Some(known) => known.retry_after = known.retry_after.max(trouble.retry_after),
+            None => self.trouble = Some(trouble),
+        }
+    }
+
+    /// None of them was tried.
+    fn untried(parcels: &[Parcel], trouble: Trouble) -> Self {
+        let ids = parcels.iter().map(|parcel| parcel.taken.id.clone());
+        Self {
+            ended: Ended {
+                untried: ids.collect(),
+                ..Ended::default()
+            },
+            trouble: Some(trouble),
+        }
+    }
 }
 
 /// Works on what is due until nothing is; answers how many deliveries arrived.
@@ -114,19 +129,11 @@ async fn work(ctx: &SyncContext, lease: LaneLease) -> Result<usize, StoreError> 
             }
         })
         .await?;
-        let trouble = sent.trouble;
-        let (held, attempts, untried) = (lease.clone(), sent.attempts, sent.untried);
-        let (links, states) = (sent.links, sent.states);
-        let jitter = super::jitter();
+        let Sent { ended, trouble } = sent;
+        let (held, jitter) = (lease.clone(), super::jitter());
         let finished = ctx
             .store
-            .write(move |conn| {
-                let finished = work::finish(conn, &held, &attempts, &untried, &links, jitter)?;
-                if let Destination::Organization(id) = &held.destination {
-                    organization_lead_states::save(conn, id, &states)?;
-                }
-                Ok::<_, StoreError>(finished)
-            })
+            .write(move |conn| work::finish(conn, &held, &ended, jitter))
             .await;
         let finished = match finished {
             Ok(finished) => finished,

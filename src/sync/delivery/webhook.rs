@@ -7,7 +7,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
-use reqwest::header::RETRY_AFTER;
 use reqwest::{Client, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
@@ -21,6 +20,7 @@ use crate::destination_address::{self, Reach};
 use crate::domain::delivery::{DeliveryEvent, DeliveryFailure};
 use crate::domain::ids::WebhookId;
 use crate::domain::lead::{FieldKey, Lead};
+use crate::http_answer::retry_after_in;
 use crate::store::{StoreError, webhooks};
 
 /// Messages that are on their way to one destination at once.
@@ -197,19 +197,13 @@ pub(super) async fn deliver(
         .store
         .read(move |conn| webhooks::get(conn, &webhook_id))
         .await?;
-    let untried = |reason| Sent {
-        attempts: Vec::new(),
-        untried: parcels
-            .iter()
-            .map(|parcel| parcel.taken.id.clone())
-            .collect(),
-        trouble: Some(Trouble {
+    let untried = |reason| {
+        let trouble = Trouble {
             reason,
             detail: None,
             retry_after: None,
-        }),
-        links: Vec::new(),
-        states: Vec::new(),
+        };
+        Sent::untried(&parcels, trouble)
     };
     let Some(signers) = signers(ctx, id).await? else {
         return Ok(untried(DeliveryFailure::SecretUnreadable));
@@ -232,16 +226,16 @@ pub(super) async fn deliver(
         for (attempt, retry_after) in join_all(answers).await {
             if let Some(reason) = attempt.failure.filter(|reason| reason.is_of_destination()) {
                 let detail = attempt.message.clone();
-                sent.trouble.get_or_insert(Trouble {
+                sent.in_trouble(Trouble {
                     reason,
                     detail,
                     retry_after,
                 });
             }
-            sent.attempts.push(attempt);
+            sent.ended.attempts.push(attempt);
         }
     }
-    sent.untried = left.map(|parcel| parcel.taken.id).collect();
+    sent.ended.untried = left.map(|parcel| parcel.taken.id).collect();
     Ok(sent)
 }
 
@@ -295,12 +289,7 @@ async fn send(
             attempt.message = attempt
                 .failure
                 .map(|_| format!("The address answered {status}."));
-            let retry_after = answer
-                .headers()
-                .get(RETRY_AFTER)
-                .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-                .map(Duration::from_secs);
-            (attempt, retry_after)
+            (attempt, retry_after_in(answer.headers()))
         }
         Err(error) => {
             attempt.failure = Some(if destination_address::is_refusal(&error) {

@@ -1,6 +1,7 @@
 //! Dynamics 365 organizations: checks what somebody types, seals and opens credentials, tests the connection step by step,
 //! and keeps one client for each organization, so that its token is asked for once.
 
+mod key;
 mod pace;
 mod trouble;
 
@@ -9,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use secrecy::{ExposeSecret, SecretString};
 
+pub use key::MadeKey;
 pub use pace::Pace;
 pub use trouble::{detail, trouble};
 
@@ -21,7 +23,7 @@ use crate::dataverse::{
 use crate::domain::ids::OrganizationId;
 use crate::domain::lead_column::{LeadColumn, LeadColumnKind};
 use crate::domain::organization::{
-    self, CheckStep, CredentialKind, OrganizationTrouble, missing_privileges,
+    self, CheckStep, CredentialKind, KeyState, OrganizationTrouble, missing_privileges,
 };
 use crate::store::dataverse_organizations::{self, Check, Reach, SealedCredential};
 use crate::store::{Store, StoreError};
@@ -55,6 +57,9 @@ pub enum ReachError {
     /// The credential was sealed with another key, or is no certificate any more.
     #[error("the credential of the organization cannot be opened")]
     Credential,
+    /// The organization did not say which one it is.
+    #[error(transparent)]
+    Service(#[from] DataverseError),
 }
 
 fn cell(id: &OrganizationId) -> Cell<'_> {
@@ -144,12 +149,42 @@ impl Organizations {
         Ok(SealedCredential { kind, sealed, hint })
     }
 
-    /// The client of an organization, as it is configured now.
+    /// The client of an organization, as it is configured now. At a new address the organization is asked who it is: where it is
+    /// another one, the records that are known of the old one are forgotten, so that none of them is taken for deleted.
     ///
     /// # Errors
-    /// `Credential` when the secret key has changed, or as the database.
+    /// `Credential` when the secret key has changed, `Service` when it does not say who it is, or as the database.
     pub async fn client(&self, id: &OrganizationId) -> Result<DataverseClient, ReachError> {
-        Ok(self.reach(id).await?.1)
+        let (reach, client) = self.reach(id).await?;
+        let (wanted, address) = (id.clone(), reach.address.clone());
+        let is_known = self
+            .store
+            .read(move |conn| dataverse_organizations::is_confirmed(conn, &wanted, &address))
+            .await?;
+        if !is_known {
+            let me = client.who_am_i().await?;
+            self.confirm(id, &reach, me.organization_id).await?;
+        }
+        Ok(client)
+    }
+
+    async fn confirm(
+        &self,
+        id: &OrganizationId,
+        reach: &Reach,
+        service_id: String,
+    ) -> Result<(), StoreError> {
+        let (confirmed, address, now) = (id.clone(), reach.address.clone(), self.clock.now());
+        let is_another = self
+            .store
+            .write(move |tx| {
+                dataverse_organizations::confirm(tx, &confirmed, &address, &service_id, now)
+            })
+            .await?;
+        if is_another {
+            tracing::warn!(organization.id = %id, "another organization is at the new address");
+        }
+        Ok(())
     }
 
     async fn reach(&self, id: &OrganizationId) -> Result<(Reach, DataverseClient), ReachError> {
@@ -222,11 +257,18 @@ impl Organizations {
             missing_privileges: Vec::new(),
         };
         let mut columns = None;
+        let mut key = None;
         let reach = match self.reach(id).await {
             Ok((reach, client)) => {
-                let steps = Steps { client };
+                let steps = Steps {
+                    client: client.clone(),
+                };
                 match steps.run(&mut check).await {
-                    Ok(found) => columns = Some(found),
+                    Ok((service_id, found)) => {
+                        self.confirm(id, &reach, service_id).await?;
+                        columns = Some(found);
+                        key = self.key_now(id, &client).await?;
+                    }
                     Err((step, error)) => {
                         check.failure = Some((step, trouble(&error)));
                         check.detail = detail(&error);
@@ -235,7 +277,7 @@ impl Organizations {
                 reach
             }
             Err(ReachError::Store(error)) => return Err(error),
-            Err(ReachError::Credential) => {
+            Err(ReachError::Credential | ReachError::Service(_)) => {
                 let failed = (CheckStep::Token, OrganizationTrouble::CredentialUnreadable);
                 check.failure = Some(failed);
                 let wanted = id.clone();
@@ -258,10 +300,38 @@ impl Organizations {
             columns.map(|columns| columns.into_iter().map(lead_column).collect());
         self.store
             .write(move |tx| {
-                dataverse_organizations::record_check(tx, &id, &reach, &kept, columns.as_deref())
+                dataverse_organizations::record_check(tx, &id, &reach, &kept, columns.as_deref())?;
+                match key {
+                    Some(key) => dataverse_organizations::set_key_state(tx, &id, key),
+                    None => Ok(()),
+                }
             })
             .await?;
         Ok(check)
+    }
+}
+
+impl Organizations {
+    /// How far the key of the lead's id is built, where an Administrator added one: `Some(None)` when it is gone.
+    async fn key_now(
+        &self,
+        id: &OrganizationId,
+        client: &DataverseClient,
+    ) -> Result<Option<Option<KeyState>>, StoreError> {
+        let organization = id.clone();
+        let (mapping, known) = self
+            .store
+            .read(move |conn| {
+                let mapping = dataverse_organizations::column_mapping(conn, &organization)?;
+                let known = dataverse_organizations::get(conn, &organization)?.key_state;
+                Ok::<_, StoreError>((mapping, known))
+            })
+            .await?;
+        match (known, key::id_column(&mapping)) {
+            (Some(_), Some(column)) => Ok(key::key_state(client, column).await.ok()),
+            (Some(_), None) => Ok(Some(None)),
+            (None, _) => Ok(None),
+        }
     }
 }
 
@@ -271,7 +341,11 @@ struct Steps {
 }
 
 impl Steps {
-    async fn run(&self, check: &mut Check) -> Result<Vec<Column>, (CheckStep, DataverseError)> {
+    /// The id that the organization gives itself, and the columns of its lead table.
+    async fn run(
+        &self,
+        check: &mut Check,
+    ) -> Result<(String, Vec<Column>), (CheckStep, DataverseError)> {
         let at = |step: CheckStep| move |error: DataverseError| (step, error);
         self.client.sign_in().await.map_err(at(CheckStep::Token))?;
         let me = self
@@ -293,10 +367,12 @@ impl Steps {
                     Some((CheckStep::Privileges, OrganizationTrouble::MissingPrivilege));
             }
         }
-        self.client
+        let columns = self
+            .client
             .lead_columns()
             .await
-            .map_err(at(CheckStep::Metadata))
+            .map_err(at(CheckStep::Metadata))?;
+        Ok((me.organization_id, columns))
     }
 }
 

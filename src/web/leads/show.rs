@@ -133,6 +133,7 @@ impl LeadsShow {
 pub fn part_label(fields: &LeadFields, part: &LeadPart) -> String {
     match part {
         LeadPart::Field(field) => fields.label(field).into_owned(),
+        LeadPart::Id => "Id of the lead here".to_owned(),
         LeadPart::Topic => "Topic".to_owned(),
         LeadPart::Source => "Source".to_owned(),
     }

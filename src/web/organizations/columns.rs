@@ -126,7 +126,7 @@ fn parts(fields: &LeadFields) -> Vec<LeadPart> {
         .iter()
         .filter(|known| !known.is_retired)
         .map(|known| LeadPart::Field(FieldKey::Custom(known.field.name.clone())));
-    [LeadPart::Topic, LeadPart::Source]
+    [LeadPart::Id, LeadPart::Topic, LeadPart::Source]
         .into_iter()
         .chain(standard)
         .chain(custom)

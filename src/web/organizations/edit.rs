@@ -7,10 +7,10 @@ use serde::Deserialize;
 
 use super::{dynamics, facts, path_of, record};
 use crate::domain::ids::OrganizationId;
-use crate::domain::organization::{CredentialKind, check_client_id, check_name};
+use crate::domain::organization::{CredentialKind, QualifiedRecord, check_client_id, check_name};
 use crate::store::StoreError;
 use crate::store::audit::Actor;
-use crate::store::dataverse_organizations::{Reach, SealedCredential};
+use crate::store::dataverse_organizations::{Reach, SealedCredential, Setup};
 use crate::web::form::SecretText;
 use crate::web::{Answer, FieldErrors, Flash, Form, Path, Portal, Shell};
 
@@ -24,8 +24,24 @@ pub struct OrganizationForm {
     credential_kind: String,
     secret: SecretText,
     certificate: SecretText,
+    qualify_account: Option<String>,
+    qualify_contact: Option<String>,
+    qualify_opportunity: Option<String>,
     #[serde(default)]
     lock_version: i64,
+}
+
+impl OrganizationForm {
+    fn qualification(&self) -> Vec<QualifiedRecord> {
+        [
+            (&self.qualify_account, QualifiedRecord::Account),
+            (&self.qualify_contact, QualifiedRecord::Contact),
+            (&self.qualify_opportunity, QualifiedRecord::Opportunity),
+        ]
+        .into_iter()
+        .filter_map(|(ticked, record)| ticked.is_some().then_some(record))
+        .collect()
+    }
 }
 
 /// The values of the page; of secrets only what they are known by.
@@ -36,12 +52,14 @@ struct Values {
     tenant: String,
     client_id: String,
     credential_kind: String,
+    qualification: Vec<QualifiedRecord>,
     lock_version: i64,
 }
 
 impl From<OrganizationForm> for Values {
     fn from(form: OrganizationForm) -> Self {
         Self {
+            qualification: form.qualification(),
             name: form.name,
             address: form.address,
             tenant: form.tenant,
@@ -70,6 +88,19 @@ impl OrganizationsEdit {
             .collect()
     }
 
+    /// The boxes about qualified leads: name, label, whether it is ticked.
+    fn qualified_records(&self) -> Vec<(String, &'static str, bool)> {
+        let box_of = |record: &QualifiedRecord| {
+            let is_ticked = self.values.qualification.contains(record);
+            (
+                format!("qualify_{record:?}").to_lowercase(),
+                record.label(),
+                is_ticked,
+            )
+        };
+        QualifiedRecord::ALL.iter().map(box_of).collect()
+    }
+
     fn action(&self) -> String {
         match &self.existing {
             Some((id, ..)) => path_of(id),
@@ -93,8 +124,7 @@ impl OrganizationsEdit {
 
 /// What was typed, checked.
 struct Checked {
-    name: String,
-    reach: Reach,
+    setup: Setup,
     /// `None`: the present one stays.
     credential: Option<SealedCredential>,
 }
@@ -127,11 +157,14 @@ fn check(
         Some(errors.check(field, sealed)?)
     };
     Some(Checked {
-        name: name?,
-        reach: Reach {
-            address: address?,
-            tenant: tenant?,
-            client_id: client_id?,
+        setup: Setup {
+            name: name?,
+            reach: Reach {
+                address: address?,
+                tenant: tenant?,
+                client_id: client_id?,
+            },
+            qualification: form.qualification(),
         },
         credential,
     })
@@ -181,8 +214,7 @@ pub async fn create(
     let id = OrganizationId::new(portal.new_id());
     let checked = check(&portal, &id, &form, false, &mut errors);
     if let Some(Checked {
-        name,
-        reach,
+        setup,
         credential: Some(credential),
     }) = checked
     {
@@ -192,9 +224,9 @@ pub async fn create(
             .store
             .write(move |tx| {
                 let now = portal_tx.clock.now();
-                dynamics::insert(tx, &id, &name, &reach, &credential, now)?;
+                dynamics::insert(tx, &id, &setup, &credential, now)?;
                 let after = facts(&dynamics::get(tx, &id)?);
-                let (about, action) = ((&id, name.as_str()), "organization.created");
+                let (about, action) = ((&id, setup.name.as_str()), "organization.created");
                 record(tx, &portal_tx, &actor, action, about, None, Some(after))
             })
             .await;
@@ -234,6 +266,7 @@ pub async fn edit(portal: Data<Portal>, shell: Shell, Path(id): Path<Organizatio
             tenant: of.reach.tenant,
             client_id: of.reach.client_id,
             credential_kind: of.credential_kind.as_str().to_owned(),
+            qualification: of.qualification,
             lock_version: of.organization.lock_version,
         },
         existing: Some((of.organization.id, of.organization.name, of.credential_hint)),
@@ -268,15 +301,12 @@ pub async fn update(
             .store
             .write(move |tx| {
                 let before = facts(&dynamics::get(tx, &changed)?);
-                let Checked {
-                    name,
-                    reach,
-                    credential,
-                } = &checked;
+                let Checked { setup, credential } = &checked;
                 let now = portal_tx.clock.now();
-                dynamics::update(tx, &changed, version, name, reach, credential.as_ref(), now)?;
-                let after = facts(&dynamics::get(tx, &changed)?);
-                let (about, action) = ((&changed, name.as_str()), "organization.changed");
+                dynamics::update(tx, &changed, version, setup, credential.as_ref(), now)?;
+                let saved = dynamics::get(tx, &changed)?;
+                let (after, is_tested) = (facts(&saved), saved.check.is_some());
+                let (about, action) = ((&changed, setup.name.as_str()), "organization.changed");
                 record(
                     tx,
                     &portal_tx,
@@ -285,13 +315,17 @@ pub async fn update(
                     about,
                     Some(before),
                     Some(after),
-                )
+                )?;
+                Ok(is_tested)
             })
             .await;
         match saved {
-            Ok(()) => {
-                let flash =
-                    Flash::success("The organization was changed. Test the connection again.");
+            Ok(is_tested) => {
+                let flash = Flash::success(if is_tested {
+                    "The organization was changed."
+                } else {
+                    "The organization was changed. Test the connection again."
+                });
                 return Ok(shell.redirect(path_of(&id)).flash(flash));
             }
             Err(error) => note(error, &mut errors)?,

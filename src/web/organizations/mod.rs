@@ -3,9 +3,11 @@
 
 mod columns;
 mod edit;
+mod key;
 
 pub use columns::{columns, save_columns};
 pub use edit::{create, edit, new, update};
+pub use key::add_key;
 
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
@@ -53,6 +55,7 @@ fn facts(of: &DynamicsOrganization) -> Value {
         "address": of.reach.address,
         "tenant": of.reach.tenant,
         "client_id": of.reach.client_id,
+        "qualification": of.qualification,
         "credential": format!("{} {}", of.credential_kind, of.credential_hint),
     })
 }

@@ -10,6 +10,7 @@ use super::{Batch, Job};
 use crate::dataverse::{Condition, DataverseError, UpsertRow};
 use crate::domain::dynamics_status::RecordStatus;
 use crate::domain::lead::LeadStatus;
+use crate::store::StoreError;
 use crate::store::organization_leads::LinkState;
 
 /// A record that is there under the id that we gave.
@@ -17,7 +18,7 @@ const ID_TAKEN: &str = "0x80040237";
 
 impl Batch<'_> {
     /// Makes the records; answers those that are there and have to be updated.
-    pub(super) async fn create_all(&mut self, jobs: Vec<Job>) -> Vec<Job> {
+    pub(super) async fn create_all(&mut self, jobs: Vec<Job>) -> Result<Vec<Job>, StoreError> {
         let mut left = jobs;
         let mut there = Vec::new();
         while !left.is_empty() {
@@ -34,13 +35,17 @@ impl Batch<'_> {
             let rest = left.split_off(turn);
             if size > 1 && left.len() > 1 {
                 let refused = self.create_together(left, size, &mut there).await;
-                there.extend(self.create_singly(refused).await);
+                if !refused.is_empty() {
+                    // Then each is written to the columns that are there.
+                    self.columns_changed().await?;
+                }
+                there.extend(self.create_singly(refused).await?);
             } else {
-                there.extend(self.create_singly(left).await);
+                there.extend(self.create_singly(left).await?);
             }
             left = rest;
         }
-        there
+        Ok(there)
     }
 
     /// Answers those that have to be tried one by one; `there` gets those to be updated.
@@ -116,6 +121,8 @@ impl Batch<'_> {
                 self.pace.has_bulk = false;
                 true
             }
+            // A plug-in of the organization may stumble over one row.
+            DataverseError::Server { refusal, .. } if refusal.status == 500 => true,
             DataverseError::Duplicate(_)
             | DataverseError::Changed(_)
             | DataverseError::RecordNotFound(_) => true,
@@ -123,7 +130,7 @@ impl Batch<'_> {
         }
     }
 
-    async fn create_singly(&mut self, jobs: Vec<Job>) -> Vec<Job> {
+    async fn create_singly(&mut self, jobs: Vec<Job>) -> Result<Vec<Job>, StoreError> {
         let mut there = Vec::new();
         let mut left = jobs;
         while !left.is_empty() {
@@ -150,12 +157,16 @@ impl Batch<'_> {
                         job.link.state = LinkState::Linked;
                         there.push(job);
                     }
+                    // Next time it is written to the columns that are there.
+                    Err(DataverseError::Invalid(_)) if self.columns_changed().await? => {
+                        self.untried([job]);
+                    }
                     Err(error) => self.refused(job, &error),
                 }
             }
             left = rest;
         }
-        there
+        Ok(there)
     }
 
     /// Gives the record its id, and works out its columns.

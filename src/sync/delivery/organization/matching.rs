@@ -1,10 +1,9 @@
 //! Finds out which leads the organization has already: the active matching strategy, evaluated against its lead table, with the
 //! outcomes of product.md §4.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::failure::Failure;
@@ -40,52 +39,100 @@ struct Compared {
     input: MatchInput,
     /// For each field of the strategy, the clauses that find records with its value; empty where it cannot be asked for.
     clauses: Vec<Vec<String>>,
+    /// The clause that finds the record with the lead's id, where a column holds it.
+    own: Option<String>,
+}
+
+impl Compared {
+    fn all_clauses(&self) -> impl Iterator<Item = &str> {
+        let fields = self.clauses.iter().flatten();
+        fields.chain(&self.own).map(String::as_str)
+    }
+
+    /// The question for records that agree in every field; `None` where a field cannot be asked for.
+    fn every_field(&self) -> Option<String> {
+        let fields: Vec<String> = self
+            .clauses
+            .iter()
+            .map(|field| format!("({})", field.join(" or ")))
+            .collect();
+        let can_be_asked = !fields.is_empty() && self.clauses.iter().all(|field| !field.is_empty());
+        can_be_asked.then(|| fields.join(" and "))
+    }
 }
 
 /// A record that came back.
 struct Found {
-    id: Uuid,
     status: LeadStatus,
     modified_at: DateTime<Utc>,
     /// The key of each field of the strategy.
     keys: Vec<Option<String>>,
+    /// The id of a lead here, in the column for it.
+    lead: Option<String>,
+}
+
+/// The records that one question found.
+#[derive(Default)]
+struct Answered {
+    found: HashMap<Uuid, Found>,
+    /// Whether there are more than were read.
+    is_cut: bool,
 }
 
 impl Batch<'_> {
     /// Decides about leads of which the organization knows nothing yet.
     pub(super) async fn match_all(&mut self, jobs: Vec<Job>) -> Result<Matched, StoreError> {
         let mut matched = Matched::default();
-        let Some(fields) = self.compared_fields() else {
+        let fields = self.compared_fields();
+        if fields.is_empty() && self.rules.id_column().is_none() {
             matched.creations = jobs;
             return Ok(matched);
-        };
-        let mut compared: Vec<Compared> = jobs
-            .into_iter()
-            .map(|job| self.compared(job, &fields))
-            .collect();
-        let mut found = HashMap::new();
-        while !compared.is_empty() {
-            let question = self.question(&compared);
-            let rest = compared.split_off(question.leads);
-            if !question.clauses.is_empty() {
-                let answer = self.ask(&question.clauses, &fields).await;
-                if let Err(error) = answer.map(|records| found.extend(records)) {
+        }
+        let mut groups = self.groups(jobs, &fields);
+        while let Some(mut group) = groups.pop_front() {
+            let mut answer = self.ask_about(&group, &fields).await;
+            if matches!(answer, Err(DataverseError::Invalid(_))) && self.columns_changed().await? {
+                let jobs = group.into_iter().map(|one| one.job);
+                group = jobs.map(|job| self.compared(job, &fields)).collect();
+                answer = self.ask_about(&group, &fields).await;
+            }
+            let is_to_be_split = match &answer {
+                Ok(answered) => answered.is_cut,
+                // One value may be what the organization refuses.
+                Err(error) => matches!(error, DataverseError::Invalid(_)),
+            };
+            if is_to_be_split && group.len() > 1 {
+                for one in group.into_iter().rev() {
+                    groups.push_front(vec![one]);
+                }
+                continue;
+            }
+            match answer {
+                Ok(answered) => {
+                    self.decide_all(group, answered.found, &mut matched).await?;
+                }
+                Err(error @ DataverseError::Invalid(_)) => {
+                    for one in group {
+                        self.refused(one.job, &error);
+                    }
+                }
+                Err(error) => {
                     self.trouble(&error);
-                    let all = compared.into_iter().chain(rest);
+                    let all = group.into_iter().chain(groups.into_iter().flatten());
                     self.untried(all.map(|one| one.job));
                     return Ok(matched);
                 }
             }
-            self.decide_all(compared, &mut found, &mut matched).await?;
-            compared = rest;
         }
         Ok(matched)
     }
 
-    /// The fields that are compared; `None` where nothing is.
-    fn compared_fields(&self) -> Option<Vec<FieldKey>> {
-        let strategy = self.rules.strategy.as_ref()?;
-        (!self.rules.settings.always_create_lead).then(|| strategy.fields.clone())
+    /// The fields that are compared; none where every lead becomes a record of its own.
+    fn compared_fields(&self) -> Vec<FieldKey> {
+        match &self.rules.strategy {
+            Some(strategy) if !self.rules.settings.always_create_lead => strategy.fields.clone(),
+            _ => Vec::new(),
+        }
     }
 
     fn country(&self) -> Option<&str> {
@@ -111,47 +158,77 @@ impl Batch<'_> {
             });
             input.keys.push((field.clone(), key));
         }
+        let own = self.rules.id_column();
         Compared {
+            own: own.and_then(|column| query::equals(column, job.lead.id.as_str())),
             job,
             input,
             clauses,
         }
     }
 
-    /// The comparisons of as many leads as fit into one question; of one lead at least.
-    fn question(&self, compared: &[Compared]) -> Question {
-        let mut question = Question::default();
-        let mut length = 0;
-        for one in compared {
-            let own: Vec<&String> = one.clauses.iter().flatten().collect();
-            let own_length: usize = own.iter().map(|clause| clause.len() + 4).sum();
-            let is_full =
-                question.clauses.len() + own.len() > CLAUSES || length + own_length > LONGEST;
-            if question.leads > 0 && is_full {
-                break;
+    /// As many leads at a time as fit into one question; one at least.
+    fn groups(&self, jobs: Vec<Job>, fields: &[FieldKey]) -> VecDeque<Vec<Compared>> {
+        let mut groups = VecDeque::new();
+        let mut group: Vec<Compared> = Vec::new();
+        let (mut clauses, mut length) = (0, 0);
+        for job in jobs {
+            let one = self.compared(job, fields);
+            let own_clauses = one.all_clauses().count();
+            let own_length: usize = one.all_clauses().map(|clause| clause.len() + 4).sum();
+            let is_full = clauses + own_clauses > CLAUSES || length + own_length > LONGEST;
+            if is_full && !group.is_empty() {
+                groups.push_back(std::mem::take(&mut group));
+                (clauses, length) = (0, 0);
             }
-            question.leads += 1;
+            clauses += own_clauses;
             length += own_length;
-            question.clauses.extend(own.into_iter().cloned());
+            group.push(one);
         }
-        question
+        if !group.is_empty() {
+            groups.push_back(group);
+        }
+        groups
     }
 
-    async fn ask(
+    /// The records that resemble these leads. Where they are too many to be read and this is about one lead, those that agree
+    /// in every field are among them all the same.
+    async fn ask_about(
         &self,
-        clauses: &[String],
+        group: &[Compared],
         fields: &[FieldKey],
-    ) -> Result<Vec<(Uuid, Found)>, DataverseError> {
+    ) -> Result<Answered, DataverseError> {
+        let clauses: Vec<&str> = group.iter().flat_map(Compared::all_clauses).collect();
+        if clauses.is_empty() {
+            return Ok(Answered::default());
+        }
+        let mut answered = self.ask(clauses.join(" or "), fields).await?;
+        if let [one] = group
+            && answered.is_cut
+        {
+            for question in one.every_field().into_iter().chain(one.own.clone()) {
+                answered
+                    .found
+                    .extend(self.ask(question, fields).await?.found);
+            }
+        }
+        Ok(answered)
+    }
+
+    async fn ask(&self, filter: String, fields: &[FieldKey]) -> Result<Answered, DataverseError> {
         let columns: Vec<Option<&str>> = fields
             .iter()
             .map(|field| self.rules.compared_column(field))
             .collect();
-        let mut wanted: Vec<String> = columns.iter().flatten().map(ToString::to_string).collect();
-        wanted.extend(["statecode", "statuscode", "modifiedon"].map(str::to_owned));
-        wanted.dedup();
+        let named = columns.iter().flatten().copied();
+        let all =
+            named
+                .chain(self.rules.id_column())
+                .chain(["statecode", "statuscode", "modifiedon"]);
+        let wanted: BTreeSet<String> = all.map(str::to_owned).collect();
         let question = LeadQuery {
-            columns: wanted,
-            filter: Some(clauses.join(" or ")),
+            columns: wanted.into_iter().collect(),
+            filter: Some(filter),
             order: Some("modifiedon desc".to_owned()),
             page_size: Some(PAGE),
         };
@@ -162,11 +239,13 @@ impl Batch<'_> {
             records.extend(more);
             next = after;
         }
-        Ok(records
-            .iter()
-            .filter_map(|record| self.found(record, fields, &columns))
-            .map(|found| (found.id, found))
-            .collect())
+        Ok(Answered {
+            found: records
+                .iter()
+                .filter_map(|record| self.found(record, fields, &columns))
+                .collect(),
+            is_cut: next.is_some(),
+        })
     }
 
     fn found(
@@ -174,49 +253,46 @@ impl Batch<'_> {
         there: &LeadRecord,
         fields: &[FieldKey],
         columns: &[Option<&str>],
-    ) -> Option<Found> {
-        let id = there.get("leadid").and_then(Value::as_str)?;
-        let modified = there.get("modifiedon").and_then(Value::as_str);
+    ) -> Option<(Uuid, Found)> {
+        let text = |column: &str| there.get(column)?.as_str();
+        let id = Uuid::try_parse(text("leadid")?).ok()?;
         // The service compares without regard to case and some accents: the keys decide, as they do here.
         let keys = fields
             .iter()
             .zip(columns)
-            .map(|(field, column)| {
-                let text = there.get((*column)?)?.as_str()?;
-                normalise::match_key(field, text, self.country())
-            })
+            .map(|(field, column)| normalise::match_key(field, text((*column)?)?, self.country()))
             .collect();
-        Some(Found {
-            id: Uuid::try_parse(id).ok()?,
+        let found = Found {
             status: record::status(there),
-            modified_at: modified
+            modified_at: text("modifiedon")
                 .and_then(|text| DateTime::parse_from_rfc3339(text).ok())
                 .map_or(DateTime::UNIX_EPOCH, |at| at.to_utc()),
             keys,
-        })
+            lead: self.rules.id_column().and_then(text).map(str::to_owned),
+        };
+        Some((id, found))
     }
 
     async fn decide_all(
         &mut self,
-        compared: Vec<Compared>,
-        found: &mut HashMap<Uuid, Found>,
+        group: Vec<Compared>,
+        found: HashMap<Uuid, Found>,
         matched: &mut Matched,
     ) -> Result<(), StoreError> {
-        let (organization, ids) = (
-            self.organization.clone(),
-            found.keys().copied().collect::<Vec<_>>(),
-        );
-        let taken = if ids.is_empty() {
+        let taken = if found.is_empty() {
             HashMap::new()
         } else {
+            let (organization, ids) = (
+                self.organization.clone(),
+                found.keys().copied().collect::<Vec<_>>(),
+            );
             self.ctx
                 .store
                 .read(move |conn| organization_leads::record_owners(conn, &organization, &ids))
                 .await?
         };
-        found.retain(|id, _| !taken.contains_key(id));
-        for one in compared {
-            self.decide_one(one, found, matched);
+        for one in group {
+            self.decide_one(one, &found, &taken, matched);
         }
         Ok(())
     }
@@ -224,16 +300,27 @@ impl Batch<'_> {
     fn decide_one(
         &mut self,
         one: Compared,
-        found: &mut HashMap<Uuid, Found>,
+        found: &HashMap<Uuid, Found>,
+        taken: &HashMap<Uuid, LeadId>,
         matched: &mut Matched,
     ) {
         let Compared { mut job, input, .. } = one;
-        // Made by an attempt whose end nobody saw.
+        // A record that is another lead here is no candidate.
+        let free: HashMap<Uuid, &Found> = found
+            .iter()
+            .filter(|(id, _)| !self.claimed.contains(id))
+            .filter(|(id, _)| taken.get(id).is_none_or(|lead| *lead == job.lead.id))
+            .map(|(id, found)| (*id, found))
+            .collect();
+        // Made by an attempt whose end nobody saw, or known by the id that stands in it.
         let own = Uuid::try_parse(job.lead.id.as_str()).unwrap_or_default();
-        let made = found.contains_key(&own).then(|| LeadId::new(own));
+        let made = free
+            .iter()
+            .find(|(id, there)| **id == own || there.lead.as_deref() == Some(job.lead.id.as_str()))
+            .map(|(id, _)| LeadId::new(*id));
         let decision = decide(
             &input,
-            &candidates(&input, found),
+            &candidates(&input, &free),
             &self.rules.settings,
             made,
         );
@@ -242,7 +329,7 @@ impl Batch<'_> {
             Action::Update(record) | Action::Reopen(record) | Action::Attach(record) => {
                 let id = Uuid::try_parse(record.as_str()).unwrap_or_default();
                 // The next lead of this batch with the same values is another one.
-                found.remove(&id);
+                self.claimed.insert(id);
                 job.link.record_id = Some(id);
                 job.link.state = LinkState::Linked;
                 matched.updates.push(job);
@@ -250,7 +337,7 @@ impl Batch<'_> {
             Action::Create => matched.creations.push(job),
             Action::None => {
                 let shown = decision.candidates.iter();
-                job.link.candidates = shown.filter_map(|id| shown_as(id, found)).collect();
+                job.link.candidates = shown.filter_map(|id| shown_as(id, &free)).collect();
                 job.link.state = LinkState::Waiting;
                 self.failed(job, Failure::needs_person(why(&decision)));
             }
@@ -258,17 +345,10 @@ impl Batch<'_> {
     }
 }
 
-/// Comparisons, and of how many leads.
-#[derive(Default)]
-struct Question {
-    leads: usize,
-    clauses: Vec<String>,
-}
-
 /// The records that resemble a lead.
-fn candidates(input: &MatchInput, found: &HashMap<Uuid, Found>) -> Candidates {
+fn candidates(input: &MatchInput, found: &HashMap<Uuid, &Found>) -> Candidates {
     let mut candidates = Candidates::default();
-    for record in found.values() {
+    for (id, record) in found {
         let equal: Vec<bool> = input
             .keys
             .iter()
@@ -277,26 +357,25 @@ fn candidates(input: &MatchInput, found: &HashMap<Uuid, Found>) -> Candidates {
             .collect();
         if !equal.is_empty() && equal.iter().all(|is_equal| *is_equal) {
             candidates.full.push(Candidate {
-                lead_id: LeadId::new(record.id),
+                lead_id: LeadId::new(*id),
                 status: record.status,
                 updated_at: record.modified_at,
             });
         }
         for ((field, _), is_equal) in input.keys.iter().zip(equal) {
             if is_equal && !candidates.partial.iter().any(|(known, _)| known == field) {
-                candidates
-                    .partial
-                    .push((field.clone(), LeadId::new(record.id)));
+                candidates.partial.push((field.clone(), LeadId::new(*id)));
             }
         }
     }
     candidates
 }
 
-fn shown_as(id: &LeadId, found: &HashMap<Uuid, Found>) -> Option<RecordCandidate> {
-    let found = found.get(&Uuid::try_parse(id.as_str()).ok()?)?;
+fn shown_as(id: &LeadId, found: &HashMap<Uuid, &Found>) -> Option<RecordCandidate> {
+    let id = Uuid::try_parse(id.as_str()).ok()?;
+    let found = found.get(&id)?;
     Some(RecordCandidate {
-        record_id: RecordId::new(found.id),
+        record_id: RecordId::new(id),
         status: found.status,
         modified_at: found.modified_at,
     })

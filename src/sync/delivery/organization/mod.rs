@@ -12,7 +12,7 @@ mod record;
 mod rules;
 mod updating;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
@@ -29,6 +29,7 @@ use crate::domain::delivery::DeliveryFailure;
 use crate::domain::dynamics_status::RecordStatus;
 use crate::domain::ids::{OrganizationId, UserId};
 use crate::domain::lead::Lead;
+use crate::domain::organization::missing_privileges;
 use crate::store::StoreError;
 use crate::store::deliveries::work::Taken;
 use crate::store::organization_lead_states::{self, LeadState};
@@ -81,6 +82,10 @@ struct Batch<'a> {
     pace: Pace,
     /// Who there our owners are.
     owners: HashMap<UserId, Uuid>,
+    /// Records that leads of this batch are, so that no two leads become the same one.
+    claimed: HashSet<Uuid>,
+    /// Whether the application lacks a privilege on leads as a whole; `None` while nobody asked.
+    lacks_privilege: Option<bool>,
     sent: Sent,
 }
 
@@ -94,8 +99,8 @@ impl Batch<'_> {
         let mut attempt = job.attempt(status);
         attempt.message = note.map(str::to_owned);
         job.link.delivered_at = Some(job.started_at);
-        self.sent.attempts.push(attempt);
-        self.sent.links.push(job.link);
+        self.sent.ended.attempts.push(attempt);
+        self.sent.ended.links.push(job.link);
     }
 
     /// Notes how a record is after it was written.
@@ -104,7 +109,7 @@ impl Batch<'_> {
         let compared = known
             .and_then(|state| state.sent_owner_id.clone())
             .filter(|_| owner.is_none());
-        self.sent.states.push(LeadState {
+        self.sent.ended.states.push(LeadState {
             lead_id: job.lead.id.clone(),
             status: status
                 .or(known.map(|state| state.status))
@@ -123,7 +128,7 @@ impl Batch<'_> {
     /// A failure of this lead alone.
     fn failed(&mut self, job: Job, failure: Failure) {
         let attempt = job.attempt(failure.status);
-        self.sent.attempts.push(Attempt {
+        self.sent.ended.attempts.push(Attempt {
             failure: Some(failure.reason),
             is_final: failure.is_final,
             code: failure.code,
@@ -132,21 +137,25 @@ impl Batch<'_> {
         });
         // A record that could not be made is looked for anew next time: somebody may have made it meanwhile.
         if job.link.state != LinkState::Create || job.is_decided {
-            self.sent.links.push(job.link);
+            self.sent.ended.links.push(job.link);
         }
     }
 
     fn untried(&mut self, jobs: impl IntoIterator<Item = Job>) {
-        self.sent
-            .untried
-            .extend(jobs.into_iter().map(|job| job.taken.id));
+        let untried = &mut self.sent.ended.untried;
+        untried.extend(jobs.into_iter().map(|job| job.taken.id));
     }
 
     /// What writing one lead brought: its own failure, or the organization's. An error of the service may be this record's
     /// doing, so it counts as an attempt, too.
     fn refused(&mut self, job: Job, error: &DataverseError) {
         let failure = failure::of(error);
-        if failure.is_of_organization {
+        if matches!(error, DataverseError::MissingPrivilege { .. })
+            && self.lacks_privilege == Some(false)
+        {
+            let message = error.refusal().and_then(|refusal| refusal.message.clone());
+            self.failed(job, Failure { message, ..failure });
+        } else if failure.is_of_organization {
             self.trouble(error);
             match failure.reason {
                 DeliveryFailure::ServiceError | DeliveryFailure::TimedOut => {
@@ -161,19 +170,53 @@ impl Batch<'_> {
 
     /// The organization is in trouble.
     fn trouble(&mut self, error: &DataverseError) {
-        let failure = failure::of(error);
-        if matches!(error, DataverseError::MissingPrivilege { .. }) && !self.owners.is_empty() {
+        if let DataverseError::MissingPrivilege { privilege, .. } = error
+            && !self.owners.is_empty()
+            && privilege
+                .as_deref()
+                .is_none_or(|name| name.contains("Assign"))
+        {
             // It may be the owner whom it may not give leads to; without one they arrive.
             self.pace.can_assign = Some(false);
         }
         if matches!(error, DataverseError::Throttled { .. }) {
             self.pace.slow_down();
         }
-        self.sent.trouble.get_or_insert(Trouble {
-            reason: failure.reason,
-            detail: failure.message,
-            retry_after: error.retry_after(),
+        self.sent.in_trouble(trouble_of(error));
+    }
+
+    /// Whether the application lacks a privilege on leads as a whole. Otherwise a refusal of one record is about that record,
+    /// for example because it belongs to another business unit.
+    async fn lacks_privilege(&mut self) -> bool {
+        if let Some(known) = self.lacks_privilege {
+            return known;
+        }
+        let held = match self.client.who_am_i().await {
+            Ok(me) => self.client.privileges(&me.user_id).await,
+            Err(error) => Err(error),
+        };
+        // Whoever does not say what the application may do leaves no other reading.
+        let lacks = held.map_or(true, |held| {
+            held.is_empty() || !missing_privileges(&held).is_empty()
         });
+        self.lacks_privilege = Some(lacks);
+        lacks
+    }
+
+    /// After a refusal: whether the organization's columns are others than we thought. They are read at most once a minute.
+    async fn columns_changed(&mut self) -> Result<bool, StoreError> {
+        self.rules
+            .reload(self.ctx, self.organization, &self.client)
+            .await
+    }
+}
+
+fn trouble_of(error: &DataverseError) -> Trouble {
+    let failure = failure::of(error);
+    Trouble {
+        reason: failure.reason,
+        detail: failure.message,
+        retry_after: error.retry_after(),
     }
 }
 
@@ -183,34 +226,24 @@ pub(super) async fn deliver(
     id: &OrganizationId,
     parcels: Vec<Parcel>,
 ) -> Result<Sent, StoreError> {
-    let all = |parcels: Vec<Parcel>, trouble| Sent {
-        untried: parcels.into_iter().map(|parcel| parcel.taken.id).collect(),
-        trouble: Some(trouble),
-        ..Sent::default()
-    };
     let client = match ctx.organizations.client(id).await {
         Ok(client) => client,
         Err(ReachError::Store(error)) => return Err(error),
+        Err(ReachError::Service(error)) => {
+            return Ok(Sent::untried(&parcels, trouble_of(&error)));
+        }
         Err(ReachError::Credential) => {
             let trouble = Trouble {
                 reason: DeliveryFailure::SecretUnreadable,
                 detail: None,
                 retry_after: None,
             };
-            return Ok(all(parcels, trouble));
+            return Ok(Sent::untried(&parcels, trouble));
         }
     };
     let rules = match Rules::load(ctx, id, &client).await? {
         Ok(rules) => rules,
-        Err(error) => {
-            let failure = failure::of(&error);
-            let trouble = Trouble {
-                reason: failure.reason,
-                detail: failure.message,
-                retry_after: error.retry_after(),
-            };
-            return Ok(all(parcels, trouble));
-        }
+        Err(error) => return Ok(Sent::untried(&parcels, trouble_of(&error))),
     };
     let mut batch = Batch {
         ctx,
@@ -219,6 +252,8 @@ pub(super) async fn deliver(
         rules,
         pace: ctx.organizations.pace(id),
         owners: HashMap::new(),
+        claimed: HashSet::new(),
+        lacks_privilege: None,
         sent: Sent::default(),
     };
     let jobs = jobs(ctx, id, parcels).await?;
@@ -295,14 +330,18 @@ impl Batch<'_> {
                 }
             }
         }
+        self.claimed
+            .extend(updates.iter().filter_map(|job| job.link.record_id));
         let found = self.match_all(unknown).await?;
         updates.extend(found.updates);
         creations.extend(found.creations);
-        creations.extend(self.update_all(updates).await);
-        let there = self.create_all(creations).await;
+        creations.extend(self.update_all(updates).await?);
+        let there = self.create_all(creations).await?;
         // Among them new ones whose status is not that of a new record.
-        let left = self.update_all(there).await;
-        self.untried(left);
+        let follow = self.update_all(there).await?;
+        for job in self.create_all(follow).await? {
+            self.failed(job, Failure::conflict());
+        }
         Ok(())
     }
 }

@@ -7,14 +7,16 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::failure::Failure;
+use super::failure::{self, Failure};
 use super::record::{self, Plan};
 use super::{Batch, Job, successor};
-use crate::dataverse::{Condition, DataverseError, LeadQuery, LeadRecord, Qualification};
+use crate::dataverse::{Condition, DataverseError, LeadQuery, LeadRecord};
+use crate::domain::delivery::DeliveryFailure as Reason;
 use crate::domain::dynamics_status::{RecordStatus, goes_out};
 use crate::domain::ids::OrganizationId;
 use crate::domain::lead::LeadStatus;
 use crate::domain::matching::ClosedLead;
+use crate::store::StoreError;
 use crate::store::organization_leads::LinkState;
 
 /// Records that are read in one request.
@@ -49,7 +51,7 @@ enum Written {
 
 impl Batch<'_> {
     /// Updates the records; answers those leads that become a new record because theirs is closed.
-    pub(super) async fn update_all(&mut self, jobs: Vec<Job>) -> Vec<Job> {
+    pub(super) async fn update_all(&mut self, jobs: Vec<Job>) -> Result<Vec<Job>, StoreError> {
         let mut follow = Vec::new();
         let mut left = jobs;
         while !left.is_empty() {
@@ -58,8 +60,12 @@ impl Batch<'_> {
                 break;
             }
             let rest = left.split_off(READ_AT_ONCE.min(left.len()));
-            match self.read(&left).await {
-                Ok(records) => follow.extend(self.write_all(left, records).await),
+            let mut read = self.read(&left).await;
+            if matches!(read, Err(DataverseError::Invalid(_))) && self.columns_changed().await? {
+                read = self.read(&left).await;
+            }
+            match read {
+                Ok(records) => follow.extend(self.write_all(left, records).await?),
                 Err(error) => {
                     self.trouble(&error);
                     self.untried(left);
@@ -67,7 +73,7 @@ impl Batch<'_> {
             }
             left = rest;
         }
-        follow
+        Ok(follow)
     }
 
     /// The columns that are looked at before a write.
@@ -102,7 +108,7 @@ impl Batch<'_> {
         &mut self,
         jobs: Vec<Job>,
         mut records: HashMap<Uuid, LeadRecord>,
-    ) -> Vec<Job> {
+    ) -> Result<Vec<Job>, StoreError> {
         let mut follow = Vec::new();
         let mut left = jobs;
         while !left.is_empty() {
@@ -120,26 +126,44 @@ impl Batch<'_> {
                 .collect();
             let this = &*self;
             let answers = join_all(pairs.into_iter().map(|(job, record)| async move {
-                let written = match record {
-                    Some(record) => this.write(&job, record).await,
-                    None => Written::Deleted,
-                };
+                let written = this.write(&job, record).await;
                 (job, written)
             }))
             .await;
             for (job, written) in answers {
+                match &written {
+                    Written::Refused(DataverseError::MissingPrivilege { .. }) => {
+                        self.lacks_privilege().await;
+                    }
+                    // Next time it is written to the columns that are there.
+                    Written::Refused(DataverseError::Invalid(_))
+                        if self.columns_changed().await? =>
+                    {
+                        self.untried([job]);
+                        continue;
+                    }
+                    _ => {}
+                }
                 follow.extend(self.settle(job, written));
             }
             left = rest;
         }
-        follow
+        Ok(follow)
     }
 
-    async fn write(&self, job: &Job, record: LeadRecord) -> Written {
+    async fn write(&self, job: &Job, record: Option<LeadRecord>) -> Written {
         let Some(id) = job.link.record_id else {
             return Written::Deleted;
         };
-        let mut record = record;
+        let mut record = match record {
+            Some(record) => record,
+            // Not to be seen among others is not yet to be gone.
+            None => match self.client.lead(id, &self.looked_at()).await {
+                Ok(record) => record,
+                Err(DataverseError::RecordNotFound(_)) => return Written::Deleted,
+                Err(error) => return Written::Refused(error),
+            },
+        };
         for _ in 0..TRIES {
             let (plan, etag) = match self.step(job, &record, self.organization) {
                 Step::Same(plan) => return Written::Same(plan),
@@ -174,9 +198,8 @@ impl Batch<'_> {
         if plan.status != Some(LeadStatus::Qualified) {
             return Written::Done(plan);
         }
-        // Which records a qualified lead leaves behind is decided by people there.
-        let makes = Qualification::default();
-        match self.client.qualify_lead(id, makes).await {
+        let qualification = self.rules.qualification;
+        match self.client.qualify_lead(id, qualification).await {
             Ok(()) => Written::Done(plan),
             Err(DataverseError::RecordNotFound(_)) => Written::Deleted,
             // An answer that was lost: the record is qualified already.
@@ -205,6 +228,9 @@ impl Batch<'_> {
                 LeadStatus::Qualified => {}
                 status => record::set_status(&mut plan.body, status),
             }
+        } else if is_closed && job.lead.status.is_closed() {
+            // Closed on both sides: what is corrected here neither opens it there nor makes another one.
+            return Step::Closed;
         } else if is_closed {
             match self.rules.settings.closed_lead {
                 ClosedLead::AttachOnly => return Step::Closed,
@@ -245,7 +271,13 @@ impl Batch<'_> {
                     self.note(&job, status, plan.owner);
                 }
                 keep(&mut job, plan);
-                self.refused(job, &error);
+                match failure::of(&error) {
+                    // The columns are written: it is qualifying alone that is not allowed or not there.
+                    failure if matches!(failure.reason, Reason::Forbidden | Reason::NotFound) => {
+                        self.failed(job, failure);
+                    }
+                    _ => self.refused(job, &error),
+                }
             }
             Written::Same(plan) => {
                 keep(&mut job, plan);
