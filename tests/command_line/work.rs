@@ -143,9 +143,12 @@ fn the_sandbox_prints_its_address_and_ends_on_sigterm() {
 fn the_demo_does_the_whole_job_and_says_what_it_did() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/demo.db", folder.path().display());
-    let outcome = Program::new(["demo", "--once", "--leads", "60", "--database-url", &url])
-        .run_within(Duration::from_mins(3))
-        .expect(0);
+    let demo = || {
+        Program::new(["demo", "--once", "--leads", "60", "--database-url", &url])
+            .run_within(Duration::from_mins(3))
+            .expect(0)
+    };
+    let outcome = demo();
     let said = outcome.stdout.to_lowercase();
     for word in [
         "administrator",
@@ -180,6 +183,21 @@ fn the_demo_does_the_whole_job_and_says_what_it_did() {
             .unwrap()
             .ends_with('Z')
     );
+    // Every lead is in the sandbox's organization; another demonstration with the same database fills the new sandbox again.
+    let in_dynamics = |said: &str| -> i64 {
+        let line = said
+            .lines()
+            .find(|line| line.starts_with("Leads in Dynamics 365"));
+        line.unwrap()
+            .split_whitespace()
+            .last()
+            .unwrap()
+            .parse()
+            .unwrap()
+    };
+    let leads = status["leads"].as_i64().unwrap();
+    assert_eq!(in_dynamics(&outcome.stdout), leads);
+    assert_eq!(in_dynamics(&demo().stdout), leads);
 }
 
 #[test]

@@ -1,14 +1,17 @@
 //! Leads on their way into Dynamics 365 when something else happens at the same moment, or the organization is not as it was:
 //! nothing stalls, nothing is doubled, nothing is lost.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::Connection as _;
 use leadgen::domain::ids::{LeadId, UserId};
 use leadgen::domain::lead::{LeadField, LeadStatus};
 use leadgen::sandbox::dataverse::{DataverseFault, DataverseFaultKind as Fault};
+use leadgen::store::deliveries::lanes;
 use leadgen::store::lead_bulk::{self, BulkEdit};
 use leadgen::store::{StoreError, lock_leads};
+use leadgen::sync::{SyncOptions, delivery};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -272,13 +275,40 @@ async fn a_pause_lets_the_batch_that_is_on_its_way_arrive() {
     let somebody = async {
         soon().await;
         let page = stage.browser.get("/deliveries").await.expect(200);
-        stage.browser.submit(&page, "Pause Contoso", &[]).await.expect(303);
+        stage
+            .browser
+            .submit(&page, "Pause Contoso", &[])
+            .await
+            .expect(303);
     };
     let (delivered, ()) = tokio::join!(stage.deliver(), somebody);
     assert_eq!(delivered, 3);
     assert_eq!(stage.deliveries(), ["delivered"; 3]);
     stage.insert(a_lead());
     assert_eq!(stage.deliver().await, 0);
+}
+
+#[tokio::test]
+async fn a_destination_may_be_slower_than_the_lease_of_whoever_works_for_it() {
+    let stage = Stage::new().await;
+    stage.insert(a_lead());
+    let mut ctx = stage.portal.sync.clone();
+    ctx.options = Arc::new(SyncOptions {
+        lease: Duration::from_secs(2),
+        ..(*ctx.options).clone()
+    });
+    stage
+        .dynamics
+        .sandbox
+        .add_fault(slow("/leads").method("PATCH").seconds(4));
+    let another_replica = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let mut conn = stage.portal.database.conn();
+        let claimed = lanes::claim(&mut conn, "another", Duration::from_secs(60)).unwrap();
+        assert!(claimed.is_none(), "the work is still being done");
+    };
+    let (delivered, ()) = tokio::join!(delivery::run_due(&ctx), another_replica);
+    assert_eq!(delivered.unwrap(), 1);
 }
 
 #[tokio::test]
