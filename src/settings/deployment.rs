@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use super::Reader;
+use super::reader::Reader;
 use crate::domain::connections::{Cloud, Deployment, DeploymentPolicy};
 use crate::domain::normalise;
 

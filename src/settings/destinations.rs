@@ -2,7 +2,7 @@
 
 use reqwest::Certificate;
 
-use super::Reader;
+use super::reader::Reader;
 use crate::destination_address::Reach;
 
 /// How destinations (Dynamics 365 organizations, webhooks) are reached.

@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Reader;
+use super::reader::Reader;
 use crate::mail::{self, MailSettings};
 
 /// Reads the mail server's address and the sender, which belong together.

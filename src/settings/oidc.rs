@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 use url::Url;
 
-use super::Reader;
+use super::reader::Reader;
 use crate::oidc::{is_for_several_tenants, is_loopback};
 
 /// The provider, and how the portal is known there.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
-use super::{FILE_VARIABLES, VARIABLES};
+use super::reader::{FILE_VARIABLES, VARIABLES};
 
 /// Where a value comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

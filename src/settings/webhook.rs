@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
-use super::Reader;
+use super::reader::Reader;
 
 const NAME: &str = "LEADGEN_LINKEDIN_WEBHOOK";
 

@@ -1,21 +1,14 @@
 //! LinkedIn accounts as pages show them, and what people change on them: sync enabled, default lead owner, “sync now”.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, NaiveDateTime, Utc};
-use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 use super::columns::{Cells, lower, search_patterns};
-use super::counts::counted_submissions;
 use super::paging::{Cursor, Page, PageStart, keyset};
 use super::pauses::{Pause, PauseRow};
-use super::schema::{
-    account_pauses, account_streams, campaigns, lead_forms, linkedin_accounts as accounts,
-    profile_accounts, submission_counts, users,
-};
+use super::schema::{account_pauses, linkedin_accounts as accounts, profile_accounts, users};
 use super::{AnyConn, StoreError, database_now};
-use crate::domain::account::{CampaignSyncStatus, FormSyncStatus, LeadType, OwnerType};
+use crate::domain::account::{CampaignSyncStatus, FormSyncStatus, OwnerType};
 use crate::domain::ids::{AccountId, ProfileId, UserId};
 use crate::domain::sync::{FailureReason, RunTrigger};
 
@@ -342,101 +335,6 @@ pub fn names(conn: &mut AnyConn) -> Result<Vec<(String, String)>, StoreError> {
         .select((accounts::id, accounts::name))
         .limit(LIST_LIMIT)
         .load(conn)?)
-}
-
-/// What hangs on an account.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct AccountCounts {
-    /// Lead Gen forms.
-    pub forms: i64,
-    /// Campaigns.
-    pub campaigns: i64,
-    /// Form submissions, test leads included.
-    pub submissions: i64,
-}
-
-/// What hangs on each account, for those that have anything.
-///
-/// # Errors
-/// As any query.
-pub fn counts(
-    conn: &mut AnyConn,
-    ids: &[&AccountId],
-) -> Result<HashMap<String, AccountCounts>, StoreError> {
-    let ids: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
-    let mut counts: HashMap<String, AccountCounts> = HashMap::new();
-    let forms: Vec<(String, i64)> = lead_forms::table
-        .filter(lead_forms::account_id.eq_any(&ids))
-        .group_by(lead_forms::account_id)
-        .select((lead_forms::account_id, count_star()))
-        .load(conn)?;
-    for (id, count) in forms {
-        counts.entry(id).or_default().forms = count;
-    }
-    let per_campaign: Vec<(String, i64)> = campaigns::table
-        .filter(campaigns::account_id.eq_any(&ids))
-        .group_by(campaigns::account_id)
-        .select((campaigns::account_id, count_star()))
-        .load(conn)?;
-    for (id, count) in per_campaign {
-        counts.entry(id).or_default().campaigns = count;
-    }
-    let submissions: Vec<(String, i64)> = submission_counts::table
-        .filter(submission_counts::account_id.eq_any(&ids))
-        .group_by(submission_counts::account_id)
-        .select((submission_counts::account_id, counted_submissions()))
-        .load(conn)?;
-    for (id, count) in submissions {
-        counts.entry(id).or_default().submissions = count;
-    }
-    Ok(counts)
-}
-
-/// How far one kind of lead of an account is pulled.
-#[derive(Debug, Clone)]
-pub struct StreamState {
-    /// The kind of lead.
-    pub lead_type: LeadType,
-    /// Whether these are test leads.
-    pub is_test: bool,
-    /// Everything submitted up to here is in.
-    pub watermark_at: Option<DateTime<Utc>>,
-    /// Why it stands still, if so.
-    pub failure_reason: Option<FailureReason>,
-}
-
-/// How far each kind of lead of an account is pulled.
-///
-/// # Errors
-/// As any query.
-pub fn streams(conn: &mut AnyConn, id: &AccountId) -> Result<Vec<StreamState>, StoreError> {
-    let rows: Vec<(String, bool, Option<NaiveDateTime>, Option<String>)> = account_streams::table
-        .filter(account_streams::account_id.eq(id.as_str()))
-        .order((
-            account_streams::lead_type.asc(),
-            account_streams::is_test.asc(),
-        ))
-        .select((
-            account_streams::lead_type,
-            account_streams::is_test,
-            account_streams::watermark_at,
-            account_streams::failure_reason,
-        ))
-        .load(conn)?;
-    let cells = Cells {
-        table: "account_streams",
-        id: id.as_str(),
-    };
-    rows.into_iter()
-        .map(|(lead_type, is_test, watermark_at, reason)| {
-            Ok(StreamState {
-                lead_type: cells.word("lead_type", &lead_type)?,
-                is_test,
-                watermark_at: watermark_at.map(|at| at.and_utc()),
-                failure_reason: cells.optional("failure_reason", reason.as_deref())?,
-            })
-        })
-        .collect()
 }
 
 /// Whether this person has a profile that sees the account.

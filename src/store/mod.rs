@@ -1,6 +1,7 @@
 //! The store: the only place with SQL. Two doors, `read` and `write`; behind them free functions grouped by noun.
 
 pub mod access_reviews;
+pub mod account_counts;
 pub mod account_links;
 pub mod accounts;
 pub mod activity;

@@ -238,3 +238,50 @@ pub fn reset_extent(conn: &mut AnyConn) -> Result<(i64, i64, i64), StoreError> {
         form_submissions::table.count().get_result(conn)?,
     ))
 }
+
+/// How far one kind of lead of an account is pulled.
+#[derive(Debug, Clone)]
+pub struct StreamStanding {
+    /// The kind of lead.
+    pub lead_type: LeadType,
+    /// Whether these are test leads.
+    pub is_test: bool,
+    /// Everything submitted up to here is in.
+    pub watermark_at: Option<DateTime<Utc>>,
+    /// Why it stands still, if so.
+    pub failure_reason: Option<FailureReason>,
+}
+
+/// How far each kind of lead of an account is pulled.
+///
+/// # Errors
+/// As any query.
+pub fn of_account(conn: &mut AnyConn, id: &AccountId) -> Result<Vec<StreamStanding>, StoreError> {
+    let rows: Vec<(String, bool, Option<NaiveDateTime>, Option<String>)> = account_streams::table
+        .filter(account_streams::account_id.eq(id.as_str()))
+        .order((
+            account_streams::lead_type.asc(),
+            account_streams::is_test.asc(),
+        ))
+        .select((
+            account_streams::lead_type,
+            account_streams::is_test,
+            account_streams::watermark_at,
+            account_streams::failure_reason,
+        ))
+        .load(conn)?;
+    let cells = Cells {
+        table: "account_streams",
+        id: id.as_str(),
+    };
+    rows.into_iter()
+        .map(|(lead_type, is_test, watermark_at, reason)| {
+            Ok(StreamStanding {
+                lead_type: cells.word("lead_type", &lead_type)?,
+                is_test,
+                watermark_at: watermark_at.map(|at| at.and_utc()),
+                failure_reason: cells.optional("failure_reason", reason.as_deref())?,
+            })
+        })
+        .collect()
+}

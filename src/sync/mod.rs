@@ -1,15 +1,20 @@
 //! The use case: from LinkedIn's answers to leads. The only place that joins domain, store and the LinkedIn client.
 //!
-//! [`scheduler`] claims what is due and runs it; beside it [`mails`] sends what waits in the outbox of mail. [`discover`] finds the accounts of a profile; [`pull`] reads one account:
-//! forms, campaigns, then responses window by window; [`intake`] turns wire shapes into domain values (the one place that
-//! moves when LinkedIn's shapes change); [`process`] maps, matches and saves a batch in one transaction with its cursor.
-//! [`authorized`] calls LinkedIn with a profile's token and knows what a 401 or a daily limit means; [`connect`] is the
-//! connect flow that the pages use; [`app_check`] asks whether LinkedIn knows the portal; [`call_counts`] counts; [`reset`] starts
-//! everything over; [`revocations`] tells LinkedIn about tokens that nobody uses any more; [`notifications`] takes what LinkedIn tells by itself, [`subscriptions`] asks for it, [`member_deletions`] carries out what members deleted; [`preview`] tells what a change of the rules would do; [`lead_imports`] works on imports of leads; [`acts`]
+//! [`scheduler`] claims what is due and runs it; beside it [`mails`] sends what waits in the outbox of mail. [`discover`] finds
+//! the accounts of a profile; [`pull`] reads one account: forms, campaigns, then responses window by window; [`intake`] turns
+//! wire shapes into domain values (the one place that moves when LinkedIn's shapes change); [`process`] maps, matches and saves
+//! a batch in one transaction with its cursor. [`authorized`] calls LinkedIn with a profile's token and knows what a 401 or a
+//! daily limit means; [`connect`] is the connect flow that the pages use; [`app_check`] asks whether LinkedIn knows the portal;
+//! [`call_counts`] counts; [`reset`] starts everything over; [`revocations`] tells LinkedIn about tokens that nobody uses any
+//! more.
+//!
+//! [`notifications`] takes what LinkedIn tells by itself, [`subscriptions`] asks for it, [`member_deletions`] carries out what
+//! members deleted. [`preview`] tells what a change of the rules would do; [`lead_imports`] works on imports of leads; [`acts`]
 //! carries out what people and programs decide about submissions; [`hand_in`] takes responses that programs bring;
+//! [`moving_in`] brings along the records of Microsoft's connector.
+//!
 //! [`organizations`] speaks to Dynamics 365; [`delivery`] tells destinations about leads; [`organization_reads`] brings back
-//! what people in Dynamics 365 did with them; [`moving_in`] brings along the records of
-//! Microsoft's connector.
+//! what people in Dynamics 365 did with them.
 
 pub mod acts;
 pub mod app_check;
@@ -36,6 +41,7 @@ pub mod reset;
 pub mod revocations;
 pub mod scheduler;
 pub mod subscriptions;
+mod worker;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

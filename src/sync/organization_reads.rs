@@ -8,11 +8,11 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::SyncContext;
 use super::organizations::{ReachError, detail, trouble};
+use super::worker::Worker;
 use crate::dataverse::{
     ChangePage, DataverseClient, DataverseError, LeadChange, LeadOwner, LeadState,
 };
@@ -409,41 +409,14 @@ fn record_change(change: LeadChange, people: &HashMap<Uuid, UserId>) -> RecordCh
 
 /// Works until it is dropped, beside the scheduler.
 pub(super) async fn keep_reading(ctx: SyncContext) {
-    let mut running: JoinSet<Result<usize, StoreError>> = JoinSet::new();
-    let mut is_well = true;
-    loop {
-        let mut found = false;
-        if running.len() < CONCURRENCY {
-            match claim(&ctx).await {
-                Ok(Some(lease)) => {
-                    found = true;
-                    let ctx = ctx.clone();
-                    running.spawn(async move { read(&ctx, lease).await });
-                }
-                Ok(None) => is_well = true,
-                Err(error) => say(&error, &mut is_well),
-            }
-        }
-        while let Some(ended) = running.try_join_next() {
-            match ended {
-                Ok(Ok(_)) => {}
-                Ok(Err(error)) => say(&error, &mut is_well),
-                Err(error) => tracing::error!(
-                    task.is_panic = error.is_panic(),
-                    "a reading task ended unexpectedly"
-                ),
-            }
-        }
-        if !found {
-            tokio::time::sleep(LOOK_EVERY.mul_f64(0.8 + 0.4 * super::jitter())).await;
-        }
-    }
-}
-
-/// One line for an outage of the database, not one for each look.
-fn say(error: &StoreError, is_well: &mut bool) {
-    if *is_well {
-        tracing::error!(error = %error, "organizations could not be read");
-    }
-    *is_well = false;
+    let worker = Worker {
+        failure: "organizations could not be read",
+        at_once: CONCURRENCY,
+        look_every: LOOK_EVERY,
+    };
+    let work = |lease| {
+        let ctx = ctx.clone();
+        async move { read(&ctx, lease).await }
+    };
+    worker.run(|| claim(&ctx), work).await;
 }

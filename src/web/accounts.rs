@@ -18,10 +18,12 @@ use crate::auth::CurrentUser;
 use crate::domain::access::Permission;
 use crate::domain::ids::{AccountId, ProfileId, UserId};
 use crate::domain::words::words;
-use crate::store::accounts::{self, Account, AccountCounts, AccountFilter, StreamState};
+use crate::store::account_counts::{self, AccountCounts};
+use crate::store::accounts::{self, Account, AccountFilter};
 use crate::store::audit::{self, Actor};
 use crate::store::paging::PageStart;
 use crate::store::profiles::{self, Profile};
+use crate::store::streams::{self, StreamStanding};
 use crate::store::sync_runs::{self, RunFilter, SyncRun};
 use crate::store::{StoreError, destinations, leads, notification_subscriptions};
 
@@ -118,7 +120,7 @@ pub async fn index(
             let accounts = accounts::list(conn, &filter)?;
             let ids: Vec<&AccountId> = accounts.iter().map(|account| &account.id).collect();
             let organizations = destinations::of_accounts(conn, &ids)?;
-            Ok::<_, StoreError>((accounts::counts(conn, &ids)?, organizations, accounts))
+            Ok::<_, StoreError>((account_counts::of(conn, &ids)?, organizations, accounts))
         })
         .await?;
     let enabled = match query.enabled {
@@ -163,7 +165,7 @@ struct AccountsShow {
     shell: Shell,
     account: Account,
     counts: AccountCounts,
-    streams: Vec<StreamState>,
+    streams: Vec<StreamStanding>,
     profiles: Vec<Profile>,
     runs: Vec<SyncRun>,
     owners: Vec<(UserId, String)>,
@@ -199,7 +201,7 @@ async fn show_page(
         .store
         .read(move |conn| {
             let account = accounts::get(conn, &id)?;
-            let counts = accounts::counts(conn, &[&id])?
+            let counts = account_counts::of(conn, &[&id])?
                 .remove(id.as_str())
                 .unwrap_or_default();
             let filter = RunFilter {
@@ -211,7 +213,7 @@ async fn show_page(
             Ok::<_, StoreError>((
                 account,
                 counts,
-                accounts::streams(conn, &id)?,
+                streams::of_account(conn, &id)?,
                 profiles::of_account(conn, &id)?,
                 runs,
                 leads::possible_owners(conn)?,

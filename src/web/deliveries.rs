@@ -32,6 +32,18 @@ pub fn tone(state: &DeliveryState) -> &'static str {
     }
 }
 
+/// Whether an attempt asked the destination and heard nothing; others had no need to ask.
+fn had_no_answer(attempt: &PastAttempt) -> bool {
+    let reasons = [
+        DeliveryFailure::Unreachable,
+        DeliveryFailure::TimedOut,
+        DeliveryFailure::Interrupted,
+    ];
+    attempt
+        .reason
+        .is_some_and(|reason| reasons.contains(&reason))
+}
+
 /// The filter of the list and the place in it.
 #[derive(Debug, Default, Deserialize)]
 pub struct DeliveriesQuery {

@@ -44,6 +44,13 @@ struct ProfilesDestination {
     errors: FieldErrors,
 }
 
+impl ProfilesDestination {
+    /// Whether leads are sent anywhere by one of the choices.
+    fn sends_somewhere(&self) -> bool {
+        self.choices.iter().any(|choice| choice.existing.is_some())
+    }
+}
+
 /// The organization of a profile that has one.
 fn present_of(profile: &Profile) -> Result<(OrganizationId, String), StoreError> {
     profile

@@ -21,7 +21,8 @@ use crate::domain::profile::{
     Authorization, ProfileSyncStatus, Scope, TokenWarning, optional_scopes, required_scopes,
     token_days_left, token_warning,
 };
-use crate::store::accounts::{self, Account, AccountCounts, AccountFilter};
+use crate::store::account_counts::{self, AccountCounts};
+use crate::store::accounts::{self, Account, AccountFilter};
 use crate::store::audit::{self, Actor};
 use crate::store::connections::{self, NotAllowed};
 use crate::store::profiles::{self, Profile, ProfileFilter};
@@ -312,7 +313,7 @@ async fn show_page(
             };
             let accounts = accounts::list(conn, &filter)?;
             let ids: Vec<_> = accounts.iter().map(|account| &account.id).collect();
-            let counts = accounts::counts(conn, &ids)?;
+            let counts = account_counts::of(conn, &ids)?;
             let owners = leads::possible_owners(conn)?;
             let unanswered = oauth_states::unanswered(conn, &id)?;
             let history = history::read(conn, "linkedin_user_profile", id.as_str())?;

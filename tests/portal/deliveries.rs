@@ -2,6 +2,7 @@
 
 use leadgen::domain::access::Role;
 use leadgen::domain::lead::LeadStatus;
+use leadgen::store::deliveries::list;
 use leadgen::sync::delivery;
 
 use crate::start::TestPortal;
@@ -238,6 +239,62 @@ async fn a_dead_delivery_is_retried_by_a_person_and_a_pause_holds() {
         .expect(303);
     assert_eq!(delivery::run_due(&portal.sync).await.unwrap(), 1);
     assert_eq!(states(&portal), ["lead_created delivered"]);
+}
+
+#[tokio::test]
+async fn a_webhook_that_failed_often_and_for_days_is_switched_off_and_said_so() {
+    let receiver = Receiver::start();
+    let portal = portal(&receiver).await;
+    let browser = portal.sign_in_as(&[Role::Administrator]).await;
+    let (_, path) = a_webhook(&browser, &receiver).await;
+    a_lead().insert(&mut portal.database.conn());
+    let now = portal.clock.now();
+    for (count, days, is_off) in [(18, 6, false), (30, 4, false), (19, 5, true)] {
+        let since = (now - chrono::TimeDelta::days(days)).format("%Y-%m-%d %H:%M:%S");
+        portal.database.execute(&format!(
+            "UPDATE delivery_lanes SET trouble = 'service_error', trouble_count = {count}, trouble_since = '{since}'"
+        ));
+        receiver.answers(&[(500, None)]);
+        time_passes(&portal);
+        delivery::run_due(&portal.sync).await.unwrap();
+        let off = portal.audit().contains(&"webhook.disabled".to_owned());
+        assert_eq!(off, is_off, "{count} troubles in {days} days");
+    }
+    assert_eq!(receiver.take().len(), 3);
+    browser
+        .get(&path)
+        .await
+        .expect(200)
+        .expect_text("Switched off");
+    time_passes(&portal);
+    assert_eq!(delivery::run_due(&portal.sync).await.unwrap(), 0);
+    assert!(receiver.take().is_empty());
+}
+
+#[tokio::test]
+async fn what_arrived_is_kept_for_a_while_and_what_did_not_until_somebody_sees_to_it() {
+    let receiver = Receiver::start();
+    let portal = portal(&receiver).await;
+    let browser = portal.sign_in_as(&[Role::Administrator]).await;
+    a_webhook(&browser, &receiver).await;
+    for _ in 0..2 {
+        a_lead().insert(&mut portal.database.conn());
+    }
+    receiver.answers(&[(204, None), (400, None)]);
+    delivery::run_due(&portal.sync).await.unwrap();
+    let mut conn = portal.database.conn();
+    let day = chrono::TimeDelta::days(1);
+    let now = leadgen::store::database_now(&mut conn).unwrap();
+    let delete = |conn: &mut _, before| list::delete_delivered_before(conn, before).unwrap();
+    assert_eq!(delete(&mut conn, now - day), 0);
+    assert_eq!(delete(&mut conn, now + day), 1);
+    assert_eq!(states(&portal), ["lead_created dead"]);
+    assert_eq!(
+        portal
+            .database
+            .number("SELECT count(*) FROM delivery_attempts"),
+        1
+    );
 }
 
 #[tokio::test]

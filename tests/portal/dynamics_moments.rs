@@ -126,6 +126,7 @@ async fn a_change_that_is_saved_while_its_lead_is_taken_arrives() {
         .remove(0)
         .parse()
         .unwrap();
+    let (_somebody, goes_on) = std::sync::mpsc::channel::<()>();
     let saving = tokio::task::spawn_blocking(move || {
         conn.transaction(|conn| {
             lock_leads(conn)?;
@@ -135,7 +136,8 @@ async fn a_change_that_is_saved_while_its_lead_is_taken_arrives() {
             };
             let new_id = || Uuid::now_v7().to_string();
             lead_bulk::apply(conn, &[changed], &edit, &by, new_id, a_moment())?;
-            std::thread::sleep(Duration::from_millis(800));
+            // Nobody tells it to go on: it holds its transaction open for so long.
+            let _nobody = goes_on.recv_timeout(Duration::from_millis(800));
             Ok::<_, StoreError>(())
         })
         .unwrap();

@@ -3,7 +3,7 @@
 use leadgen::domain::access::Role;
 use leadgen::domain::lead::LeadField;
 use leadgen::domain::submission::{MatchingStatus, SubmissionReason};
-use leadgen::store::{accounts, forms, status};
+use leadgen::store::{account_counts, forms, status};
 
 use crate::support::TestDatabase;
 use crate::support::records::{
@@ -90,7 +90,7 @@ async fn counts_follow_every_write_and_begin_with_what_was_stored_before() {
         (5, 1, 4, 0)
     );
     assert_eq!(
-        accounts::counts(conn, &[&account]).unwrap()[account.as_str()].submissions,
+        account_counts::of(conn, &[&account]).unwrap()[account.as_str()].submissions,
         6
     );
     assert_eq!(

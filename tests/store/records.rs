@@ -15,8 +15,8 @@ use leadgen::store::profiles::ProfileFilter;
 use leadgen::store::submissions::SubmissionFilter;
 use leadgen::store::sync_runs::RunFilter;
 use leadgen::store::{
-    AnyConn, StoreError, accounts, campaigns, forms, leads, profiles, status, submissions,
-    sync_runs,
+    AnyConn, StoreError, account_counts, accounts, campaigns, forms, leads, profiles, status,
+    submissions, sync_runs,
 };
 
 use crate::lead_lists::lead_list;
@@ -574,7 +574,7 @@ fn forms_campaigns_and_runs_are_listed_with_their_numbers() {
         ),
         (1, 0, 1)
     );
-    let counts = accounts::counts(conn, &[&account]).unwrap();
+    let counts = account_counts::of(conn, &[&account]).unwrap();
     assert_eq!(
         (
             counts[account.as_str()].forms,

@@ -12,9 +12,8 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
-
 use super::SyncContext;
+use super::worker::Worker;
 use crate::domain::delivery::{DeliveryFailure, is_given_up, rest};
 use crate::domain::ids::LeadId;
 use crate::domain::lead::Lead;
@@ -33,6 +32,8 @@ const CONCURRENCY: usize = 8;
 const BATCH: i64 = 64;
 /// A worker gives the next destination its turn after so many batches.
 const BATCHES: usize = 50;
+/// How often what arrived long ago is looked for.
+const CLEAN_EVERY: Duration = Duration::from_hours(6);
 /// How long what arrived is kept for people to look at.
 const KEEP_DELIVERED: chrono::TimeDelta = chrono::TimeDelta::days(30);
 
@@ -268,56 +269,29 @@ async fn trouble_end(
 
 /// Works until it is dropped, beside the scheduler.
 pub(super) async fn keep_delivering(ctx: SyncContext) {
-    let mut running: JoinSet<Result<usize, StoreError>> = JoinSet::new();
-    let mut is_well = true;
-    let mut cleaned_on = None;
-    loop {
-        let mut found = false;
-        if running.len() < CONCURRENCY {
-            match claim(&ctx).await {
-                Ok(Some(lease)) => {
-                    found = true;
-                    let ctx = ctx.clone();
-                    running.spawn(async move { work(&ctx, lease).await });
-                }
-                Ok(None) => is_well = true,
-                Err(error) => say(&error, &mut is_well),
-            }
-        }
-        while let Some(ended) = running.try_join_next() {
-            match ended {
-                Ok(Ok(_)) => {}
-                Ok(Err(error)) => say(&error, &mut is_well),
-                Err(error) => {
-                    tracing::error!(
-                        task.is_panic = error.is_panic(),
-                        "a delivery task ended unexpectedly"
-                    );
-                }
-            }
-        }
-        let today = ctx.clock.now().date_naive();
-        if cleaned_on != Some(today) {
-            cleaned_on = Some(today);
-            let before = ctx.clock.now() - KEEP_DELIVERED;
-            let cleaned = ctx
-                .store
-                .write(move |conn| list::delete_delivered_before(conn, before))
-                .await;
-            if let Err(error) = cleaned {
-                say(&error, &mut is_well);
-            }
-        }
-        if !found {
-            tokio::time::sleep(LOOK_EVERY.mul_f64(0.8 + 0.4 * super::jitter())).await;
-        }
-    }
+    let worker = Worker {
+        failure: "deliveries could not be worked on",
+        at_once: CONCURRENCY,
+        look_every: LOOK_EVERY,
+    };
+    let send = |lease| {
+        let ctx = ctx.clone();
+        async move { work(&ctx, lease).await }
+    };
+    tokio::join!(worker.run(|| claim(&ctx), send), keep_clean(&ctx));
 }
 
-/// One line for an outage of the database, not one for each look.
-fn say(error: &StoreError, is_well: &mut bool) {
-    if *is_well {
-        tracing::error!(error = %error, "deliveries could not be worked on");
+/// Forgets what arrived long ago.
+async fn keep_clean(ctx: &SyncContext) {
+    loop {
+        let before = ctx.clock.now() - KEEP_DELIVERED;
+        let cleaned = ctx
+            .store
+            .write(move |conn| list::delete_delivered_before(conn, before))
+            .await;
+        if let Err(error) = cleaned {
+            tracing::error!(error = %error, "old deliveries could not be deleted");
+        }
+        tokio::time::sleep(CLEAN_EVERY.mul_f64(0.8 + 0.4 * super::jitter())).await;
     }
-    *is_well = false;
 }

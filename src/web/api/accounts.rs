@@ -11,7 +11,8 @@ use super::{ApiAnswer, output};
 use crate::domain::account::{CampaignSyncStatus, FormSyncStatus, OwnerType};
 use crate::domain::ids::{AccountId, ProfileId, UserId};
 use crate::domain::sync::FailureReason;
-use crate::store::accounts::{self, Account, AccountCounts, AccountFilter};
+use crate::store::account_counts::{self, AccountCounts};
+use crate::store::accounts::{self, Account, AccountFilter};
 use crate::store::{AnyConn, StoreError};
 use crate::web::Portal;
 use crate::web::accounts::AccountState;
@@ -88,7 +89,7 @@ impl AccountBody {
 
     fn of(conn: &mut AnyConn, accounts: Vec<Account>) -> Result<Vec<Self>, StoreError> {
         let ids: Vec<&AccountId> = accounts.iter().map(|account| &account.id).collect();
-        let mut counts = accounts::counts(conn, &ids)?;
+        let mut counts = account_counts::of(conn, &ids)?;
         Ok(accounts
             .into_iter()
             .map(|account| {
@@ -192,7 +193,7 @@ pub async fn show(portal: Data<Portal>, Id(id): Id<AccountId>) -> ApiAnswer {
         .store
         .read(move |conn| {
             let account = accounts::get(conn, &id)?;
-            let counts = accounts::counts(conn, &[&id])?.remove(id.as_str());
+            let counts = account_counts::of(conn, &[&id])?.remove(id.as_str());
             Ok::<_, StoreError>(AccountBody::new(account, counts.unwrap_or_default()))
         })
         .await?;
