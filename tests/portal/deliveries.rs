@@ -216,7 +216,7 @@ async fn a_dead_delivery_is_retried_by_a_person_and_a_pause_holds() {
         time_passes(&portal);
         delivery::run_due(&portal.sync).await.unwrap();
     }
-    assert_eq!(states(&portal), ["lead_created dead"]);
+    assert_eq!(states(&portal), ["lead_created failed"]);
     let page = browser.get("/deliveries?state=dead").await.expect(200);
     browser
         .submit_and_follow(&page, "Retry all failed and dead ones that match", &[])
@@ -288,7 +288,7 @@ async fn what_arrived_is_kept_for_a_while_and_what_did_not_until_somebody_sees_t
     let delete = |conn: &mut _, before| list::delete_delivered_before(conn, before).unwrap();
     assert_eq!(delete(&mut conn, now - day), 0);
     assert_eq!(delete(&mut conn, now + day), 1);
-    assert_eq!(states(&portal), ["lead_created dead"]);
+    assert_eq!(states(&portal), ["lead_created failed"]);
     assert_eq!(
         portal
             .database
