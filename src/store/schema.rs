@@ -1011,6 +1011,7 @@ diesel::table! {
         outcome -> Text,
         explanation -> Text,
         uploaded_at -> Timestamp,
+        response_tie -> Nullable<Text>,
     }
 }
 
@@ -1019,6 +1020,7 @@ diesel::table! {
         response_id -> Text,
         is_adopted -> Bool,
         brought_at -> Timestamp,
+        matching_status -> Nullable<Text>,
     }
 }
 

@@ -5,7 +5,7 @@ mod submissions;
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -17,7 +17,10 @@ use crate::domain::microsoft_connector::{
 use crate::store::audit::{self, Actor};
 use crate::store::configuration::Stored;
 use crate::store::directory::brought;
-use crate::store::{AnyConn, StoreError, configuration, connector_records, lock_leads, lock_rules};
+use crate::store::{
+    AnyConn, Store, StoreError, configuration, connector_records, connector_responses, lock_leads,
+    lock_rules,
+};
 
 /// Everything that comes along, as things stand here now.
 struct Carried {
@@ -61,8 +64,16 @@ pub fn check(conn: &mut AnyConn) -> Result<(), StoreError> {
     connector_records::set_verdicts(conn, &verdicts)
 }
 
-/// Brings everything along that can come, in the caller's transaction, as a fresh [`check`] says; returns how many records
-/// that were, by table.
+/// What was brought along.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BroughtAlong {
+    /// Records by table.
+    pub records: BTreeMap<ConnectorTable, i64>,
+    /// Responses that were noted as handled, though their submissions stay behind.
+    pub noted: usize,
+}
+
+/// Brings everything along that can come, in the caller's transaction, as a fresh [`check`] says.
 ///
 /// # Errors
 /// As any query; `Rule` when the configuration would break a rule all the same.
@@ -71,7 +82,7 @@ pub fn apply(
     actor: &Actor,
     now: DateTime<Utc>,
     mut new_id: impl FnMut() -> Uuid,
-) -> Result<BTreeMap<ConnectorTable, i64>, StoreError> {
+) -> Result<BroughtAlong, StoreError> {
     lock_rules(conn)?;
     lock_leads(conn)?;
     let mut carried = Carried::read(conn)?;
@@ -86,9 +97,12 @@ pub fn apply(
     bring_configuration(conn, &stored, configuration, now, &mut new_id)?;
     brought::add(conn, &directory, now)?;
     submissions::add(conn, &submissions.submissions, now, &mut new_id)?;
-    let done = connector_records::finish(conn)?;
-    if !done.is_empty() {
-        let told: BTreeMap<&str, i64> = done
+    submissions::extend(conn, &submissions.late)?;
+    let noted = submissions.handled.len();
+    connector_responses::add(conn, submissions.handled.into_iter().collect(), now)?;
+    let records = connector_records::finish(conn)?;
+    if !records.is_empty() || noted > 0 {
+        let told: BTreeMap<&str, i64> = records
             .iter()
             .map(|(table, count)| (table.as_str(), *count))
             .collect();
@@ -99,11 +113,44 @@ pub fn apply(
             "microsoft_connector.brought_along",
             ("microsoft_connector", "records", "Microsoft connector"),
             None,
-            Some(json!({ "records": told })),
+            Some(json!({ "records": told, "noted_as_handled": noted })),
         )?;
     }
-    Ok(done)
+    Ok(BroughtAlong { records, noted })
 }
+
+/// How long uploaded rows are kept: they hold what people answered.
+const ROWS_KEPT: TimeDelta = TimeDelta::days(30);
+
+/// Throws away rows that were uploaded long ago. Returns how many there were.
+///
+/// # Errors
+/// As the database.
+pub async fn forget_old(store: &Store, now: DateTime<Utc>) -> Result<usize, StoreError> {
+    let before = now - ROWS_KEPT;
+    if !store
+        .read(move |conn| connector_records::has_before(conn, before))
+        .await?
+    {
+        return Ok(0);
+    }
+    store
+        .write(move |tx| {
+            let count = connector_records::clear_before(tx, before)?;
+            audit::record(
+                tx,
+                now,
+                &Actor::system(),
+                "microsoft_connector.thrown_away",
+                ("microsoft_connector", "records", "Microsoft connector"),
+                Some(json!({ "records": count, "uploaded_before": before.to_rfc3339() })),
+                None,
+            )?;
+            Ok(count)
+        })
+        .await
+}
+
 fn bring_configuration(
     conn: &mut AnyConn,
     stored: &Stored,
