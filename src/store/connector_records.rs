@@ -17,6 +17,8 @@ use crate::insert_rows;
 
 /// Keys in one statement.
 const CHUNK: usize = 500;
+/// The cells of a record that was emptied.
+const EMPTY: &str = "{}";
 
 /// Rows without borrowed parts, because only such a statement is prepared once, see `insert_rows!`.
 #[derive(Insertable)]
@@ -75,12 +77,12 @@ pub fn add(
 }
 
 /// Every record, in the order of their keys. Answers that were brought along are with their submission and left out here; of
-/// submissions that were, the response id is left, which tells what belongs to them.
+/// submissions that were emptied the response id is left, which tells what belongs to them.
 ///
 /// # Errors
 /// As any query, or `Corrupt`.
 pub fn all(conn: &mut AnyConn) -> Result<ConnectorRecords, StoreError> {
-    type Row = (String, String, String, String, String, Option<String>);
+    type Row = (String, String, String, String, Option<String>);
     let rows: Vec<Row> = records::table
         .filter(
             records::source_table
@@ -92,22 +94,19 @@ pub fn all(conn: &mut AnyConn) -> Result<ConnectorRecords, StoreError> {
             records::record_key,
             records::label,
             records::cells,
-            records::outcome,
             records::response_tie,
         ))
         .order((records::source_table, records::record_key))
         .load(conn)?;
     let mut found = ConnectorRecords::new();
-    for (table, key, label, cells, outcome, tie) in rows {
+    for (table, key, label, cells, tie) in rows {
         let place = Cells {
             table: "connector_records",
             id: &key,
         };
         let table: ConnectorTable = place.word("source_table", &table)?;
         let record = match tie {
-            Some(response_id)
-                if table == ConnectorTable::Submissions && outcome == Outcome::Done.as_str() =>
-            {
+            Some(response_id) if table == ConnectorTable::Submissions && cells == EMPTY => {
                 record_of_response(key, response_id)
             }
             _ => {
@@ -191,7 +190,7 @@ pub fn finish(conn: &mut AnyConn) -> Result<BTreeMap<ConnectorTable, i64>, Store
             .filter(records::outcome.eq(Outcome::Done.as_str())),
     )
     .set((
-        records::cells.eq("{}"),
+        records::cells.eq(EMPTY),
         records::label.eq(records::record_key),
     ))
     .execute(conn)?;
@@ -328,12 +327,40 @@ pub fn has_before(conn: &mut AnyConn, before: DateTime<Utc>) -> Result<bool, Sto
 /// # Errors
 /// As any query.
 pub(super) fn erase_response(conn: &mut AnyConn, response_id: &str) -> Result<usize, StoreError> {
-    let of_response = || {
+    let answers = erase_answers(conn, response_id)?;
+    let submissions = diesel::delete(
         records::table
             .filter(records::source_table.eq(ConnectorTable::Submissions.as_str()))
-            .filter(records::response_tie.eq(response_id))
-    };
-    let called: Vec<(String, String)> = of_response()
+            .filter(records::response_tie.eq(response_id)),
+    )
+    .execute(conn)?;
+    Ok(answers + submissions)
+}
+
+/// Empties the uploaded submission of a response that its member had deleted before it was uploaded, and throws its answers away.
+/// The row stays, to say why nothing comes of it.
+///
+/// # Errors
+/// As any query.
+pub fn empty_response(conn: &mut AnyConn, response_id: &str) -> Result<(), StoreError> {
+    erase_answers(conn, response_id)?;
+    diesel::update(
+        records::table
+            .filter(records::source_table.eq(ConnectorTable::Submissions.as_str()))
+            .filter(records::response_tie.eq(response_id)),
+    )
+    .set((
+        records::cells.eq(EMPTY),
+        records::label.eq(records::record_key),
+    ))
+    .execute(conn)?;
+    Ok(())
+}
+
+fn erase_answers(conn: &mut AnyConn, response_id: &str) -> Result<usize, StoreError> {
+    let called: Vec<(String, String)> = records::table
+        .filter(records::source_table.eq(ConnectorTable::Submissions.as_str()))
+        .filter(records::response_tie.eq(response_id))
         .select((records::record_key, records::label))
         .load(conn)?;
     let mut names: Vec<String> = called
@@ -341,11 +368,10 @@ pub(super) fn erase_response(conn: &mut AnyConn, response_id: &str) -> Result<us
         .flat_map(|(key, label)| [key, label])
         .collect();
     names.push(response_id.to_owned());
-    let answers = diesel::delete(
+    Ok(diesel::delete(
         records::table
             .filter(records::source_table.eq(ConnectorTable::Answers.as_str()))
             .filter(records::response_tie.eq_any(names)),
     )
-    .execute(conn)?;
-    Ok(answers + diesel::delete(of_response()).execute(conn)?)
+    .execute(conn)?)
 }

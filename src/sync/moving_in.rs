@@ -3,7 +3,7 @@
 
 mod submissions;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
@@ -22,12 +22,17 @@ use crate::store::{
     lock_rules,
 };
 
+/// How long uploaded rows are kept: they hold what people answered.
+const ROWS_KEPT: TimeDelta = TimeDelta::days(30);
+
 /// Everything that comes along, as things stand here now.
 struct Carried {
     stored: Stored,
     configuration: CarriedConfiguration,
     directory: CarriedDirectory,
     submissions: CarriedSubmissions,
+    /// Uploaded responses that their members deleted.
+    deleted: BTreeSet<String>,
 }
 
 impl Carried {
@@ -44,7 +49,18 @@ impl Carried {
             configuration,
             directory,
             submissions,
+            deleted: here.deleted,
         })
+    }
+
+    /// Stores what becomes of every record. What members deleted is not kept, not even until it is thrown away.
+    fn tell(&mut self, conn: &mut AnyConn) -> Result<(), StoreError> {
+        let verdicts = self.verdicts();
+        connector_records::set_verdicts(conn, &verdicts)?;
+        for response_id in &self.deleted {
+            connector_records::empty_response(conn, response_id)?;
+        }
+        Ok(())
     }
 
     fn verdicts(&mut self) -> Verdicts {
@@ -60,8 +76,7 @@ impl Carried {
 /// # Errors
 /// As any query.
 pub fn check(conn: &mut AnyConn) -> Result<(), StoreError> {
-    let verdicts = Carried::read(conn)?.verdicts();
-    connector_records::set_verdicts(conn, &verdicts)
+    Carried::read(conn)?.tell(conn)
 }
 
 /// What was brought along.
@@ -86,13 +101,13 @@ pub fn apply(
     lock_rules(conn)?;
     lock_leads(conn)?;
     let mut carried = Carried::read(conn)?;
-    let verdicts = carried.verdicts();
-    connector_records::set_verdicts(conn, &verdicts)?;
+    carried.tell(conn)?;
     let Carried {
         stored,
         configuration,
         directory,
         submissions,
+        deleted: _,
     } = carried;
     bring_configuration(conn, &stored, configuration, now, &mut new_id)?;
     brought::add(conn, &directory, now)?;
@@ -118,9 +133,6 @@ pub fn apply(
     }
     Ok(BroughtAlong { records, noted })
 }
-
-/// How long uploaded rows are kept: they hold what people answered.
-const ROWS_KEPT: TimeDelta = TimeDelta::days(30);
 
 /// Throws away rows that were uploaded long ago. Returns how many there were.
 ///

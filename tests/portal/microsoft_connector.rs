@@ -1,5 +1,6 @@
 //! Coming from the Microsoft connector: upload, what every row becomes, bringing it along, and what the sync makes of it.
 
+use leadgen::clock::Clock;
 use leadgen::domain::access::Role;
 use leadgen::store::audit::Actor;
 use leadgen::sync::reset;
@@ -501,16 +502,18 @@ fn files(known: &Known, style: Style) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-async fn an_installation() -> Installation {
+/// All at one time: the sandbox's history ends with it.
+async fn an_installation(clock: &Clock) -> Installation {
     Installation::of(Plan {
         leads: 60,
+        clock: clock.clone(),
         ..Plan::default()
     })
     .await
 }
 
-async fn moves_in(known: &Known, expected: &[String], style: Style) {
-    let mut portal = an_installation().await;
+async fn moves_in(known: &Known, expected: &[String], style: Style, clock: &Clock) {
+    let mut portal = an_installation(clock).await;
     portal.add_person(
         "ada@example.com",
         "Ada Administrator",
@@ -589,7 +592,10 @@ async fn moves_in(known: &Known, expected: &[String], style: Style) {
     let before = portal.database.texts(outcome);
     let store = portal.app.store();
     store
-        .write(move |tx| reset::request(tx, &Actor::command_line(), chrono::Utc::now()))
+        .write({
+            let now = clock.now();
+            move |tx| reset::request(tx, &Actor::command_line(), now)
+        })
         .await
         .unwrap();
     portal.make_due();
@@ -599,7 +605,8 @@ async fn moves_in(known: &Known, expected: &[String], style: Style) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn exports_in_every_style_move_in_and_neither_sync_nor_reset_doubles_anything() {
-    let reference = an_installation().await;
+    let clock = Clock::fixed(Clock::System.now());
+    let reference = an_installation(&clock).await;
     reference.connect("Northwind ads").await;
     reference.sync().await;
     let known = known_of(&reference);
@@ -609,6 +616,6 @@ async fn exports_in_every_style_move_in_and_neither_sync_nor_reset_doubles_anyth
         .texts("SELECT response_id || '|' || CAST(submitted_at AS TEXT) FROM form_submissions");
     expected.sort();
     for style in [Style::Logical, Style::Displayed, Style::Json] {
-        moves_in(&known, &expected, style).await;
+        moves_in(&known, &expected, style, &clock).await;
     }
 }

@@ -14,7 +14,7 @@ use crate::domain::microsoft_connector::{
 
 /// What stands with an error about columns or values in a language that is not known.
 const IN_ENGLISH: &str = "Only English and logical names are known: set the language of Dynamics 365 to English and export the table \
-                          again, or export it from Power Apps, which writes logical names.";
+                          again, or export it with logical names.";
 
 /// Rows of a file that became no record.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,7 +37,7 @@ pub(super) struct ReadFile {
 
 /// The rows of a file, one after the other.
 enum Sheet {
-    Csv(Rows),
+    Csv(Box<Rows>),
     Json(std::vec::IntoIter<Vec<String>>),
 }
 
@@ -69,7 +69,7 @@ fn open(file: &UploadedFile) -> Result<(Vec<String>, Sheet, bool), String> {
         return Ok((headers, Sheet::Json(rows.into_iter()), has_more));
     }
     let (headers, rows) = csv(&file.bytes)?;
-    Ok((headers, Sheet::Csv(rows), false))
+    Ok((headers, Sheet::Csv(Box::new(rows)), false))
 }
 
 fn csv(bytes: &Bytes) -> Result<(Vec<String>, Rows), String> {
@@ -131,7 +131,7 @@ fn json(text: &[u8]) -> Result<(Vec<String>, Vec<Vec<String>>, bool), String> {
 pub(super) fn read(upload: &Upload) -> Result<ReadFile, Problem> {
     let file = upload
         .file("file")
-        .ok_or_else(|| of_file("Choose a CSV file.".to_owned()))?;
+        .ok_or_else(|| of_file("Choose a CSV or JSON file.".to_owned()))?;
     let reading = reading(upload)?;
     let (headers, mut sheet, has_more) = open(file).map_err(of_file)?;
     let table = table_of(upload, &headers, file, &mut sheet)?;
