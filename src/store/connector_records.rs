@@ -322,56 +322,68 @@ pub fn has_before(conn: &mut AnyConn, before: DateTime<Utc>) -> Result<bool, Sto
     Ok(found.is_some())
 }
 
-/// Throws away the uploaded submission of a response, and the uploaded answers that name it: its member deleted it.
+/// Throws away the uploaded submissions of responses, and the uploaded answers that name them: their members deleted them.
 ///
 /// # Errors
 /// As any query.
-pub(super) fn erase_response(conn: &mut AnyConn, response_id: &str) -> Result<usize, StoreError> {
-    let answers = erase_answers(conn, response_id)?;
-    let submissions = diesel::delete(
-        records::table
-            .filter(records::source_table.eq(ConnectorTable::Submissions.as_str()))
-            .filter(records::response_tie.eq(response_id)),
-    )
-    .execute(conn)?;
-    Ok(answers + submissions)
+pub(super) fn erase_responses(
+    conn: &mut AnyConn,
+    response_ids: &[&str],
+) -> Result<usize, StoreError> {
+    let mut erased = erase_answers(conn, response_ids)?;
+    for chunk in response_ids.chunks(CHUNK) {
+        erased += diesel::delete(
+            records::table
+                .filter(records::source_table.eq(ConnectorTable::Submissions.as_str()))
+                .filter(records::response_tie.eq_any(chunk)),
+        )
+        .execute(conn)?;
+    }
+    Ok(erased)
 }
 
-/// Empties the uploaded submission of a response that its member had deleted before it was uploaded, and throws its answers away.
-/// The row stays, to say why nothing comes of it.
+/// Empties the uploaded submissions of responses that their members had deleted before they were uploaded, and throws their answers
+/// away. The rows stay, to say why nothing comes of them.
 ///
 /// # Errors
 /// As any query.
-pub fn empty_response(conn: &mut AnyConn, response_id: &str) -> Result<(), StoreError> {
-    erase_answers(conn, response_id)?;
-    diesel::update(
-        records::table
-            .filter(records::source_table.eq(ConnectorTable::Submissions.as_str()))
-            .filter(records::response_tie.eq(response_id)),
-    )
-    .set((
-        records::cells.eq(EMPTY),
-        records::label.eq(records::record_key),
-    ))
-    .execute(conn)?;
+pub fn empty_responses(conn: &mut AnyConn, response_ids: &[&str]) -> Result<(), StoreError> {
+    erase_answers(conn, response_ids)?;
+    for chunk in response_ids.chunks(CHUNK) {
+        diesel::update(
+            records::table
+                .filter(records::source_table.eq(ConnectorTable::Submissions.as_str()))
+                .filter(records::response_tie.eq_any(chunk)),
+        )
+        .set((
+            records::cells.eq(EMPTY),
+            records::label.eq(records::record_key),
+        ))
+        .execute(conn)?;
+    }
     Ok(())
 }
 
-fn erase_answers(conn: &mut AnyConn, response_id: &str) -> Result<usize, StoreError> {
-    let called: Vec<(String, String)> = records::table
-        .filter(records::source_table.eq(ConnectorTable::Submissions.as_str()))
-        .filter(records::response_tie.eq(response_id))
-        .select((records::record_key, records::label))
-        .load(conn)?;
-    let mut names: Vec<String> = called
-        .into_iter()
-        .flat_map(|(key, label)| [key, label])
-        .collect();
-    names.push(response_id.to_owned());
-    Ok(diesel::delete(
-        records::table
-            .filter(records::source_table.eq(ConnectorTable::Answers.as_str()))
-            .filter(records::response_tie.eq_any(names)),
-    )
-    .execute(conn)?)
+/// Throws away the uploaded answers that name the submissions of these responses in any way.
+fn erase_answers(conn: &mut AnyConn, response_ids: &[&str]) -> Result<usize, StoreError> {
+    let mut erased = 0;
+    for chunk in response_ids.chunks(CHUNK) {
+        let called: Vec<(String, String)> = records::table
+            .filter(records::source_table.eq(ConnectorTable::Submissions.as_str()))
+            .filter(records::response_tie.eq_any(chunk))
+            .select((records::record_key, records::label))
+            .load(conn)?;
+        let mut names: Vec<&str> = called
+            .iter()
+            .flat_map(|(key, label)| [key.as_str(), label.as_str()])
+            .collect();
+        names.extend(chunk);
+        erased += diesel::delete(
+            records::table
+                .filter(records::source_table.eq(ConnectorTable::Answers.as_str()))
+                .filter(records::response_tie.eq_any(names)),
+        )
+        .execute(conn)?;
+    }
+    Ok(erased)
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamp};
+use diesel::upsert::excluded;
 
 use super::columns::Cells;
 use super::schema::{connector_responses as responses, form_submissions, submission_contents};
@@ -149,57 +151,20 @@ pub fn open(conn: &mut AnyConn, response_ids: &[&str]) -> Result<Vec<Open>, Stor
     Ok(found)
 }
 
-/// Exported answers of a submission, with those that came later.
+/// What a submission that was brought along says now, in place of what was exported first.
 #[derive(Debug, Clone)]
-pub struct Extended {
-    /// The submission.
-    pub id: SubmissionId,
-    /// SHA-256 of what the response says, whatever the order.
-    pub content_hash: Vec<u8>,
-    /// All answers in LinkedIn's shape.
-    pub raw: Vec<u8>,
-}
-
-/// Keeps the answers of submissions together with those that came later.
-///
-/// # Errors
-/// As any query.
-pub fn extend(conn: &mut AnyConn, extended: &[Extended]) -> Result<(), StoreError> {
-    for one in extended {
-        set_content(conn, &one.id, &one.content_hash, &one.raw)?;
-    }
-    Ok(())
-}
-
-fn set_content(
-    conn: &mut AnyConn,
-    id: &SubmissionId,
-    content_hash: &[u8],
-    raw: &[u8],
-) -> Result<(), StoreError> {
-    diesel::update(form_submissions::table.find(id.as_str()))
-        .set(form_submissions::content_hash.eq(content_hash))
-        .execute(conn)?;
-    diesel::update(submission_contents::table.find(id.as_str()))
-        .set(submission_contents::raw.eq(raw))
-        .execute(conn)?;
-    Ok(())
-}
-
-/// LinkedIn's own text of a response that was brought along.
-#[derive(Debug, Clone)]
-pub struct Adopted {
+pub struct Content {
     /// The submission.
     pub id: SubmissionId,
     /// LinkedIn's response id.
     pub response_id: String,
     /// When the member submitted, where LinkedIn tells: an export may tell it less exactly.
     pub submitted_at: Option<DateTime<Utc>>,
-    /// LinkedIn's version of the form and ours, where it is known here.
+    /// LinkedIn's version of the form and ours, where it is told and known here.
     pub version: Option<(i64, FormVersionId)>,
     /// SHA-256 of what the response says, whatever the order.
     pub content_hash: Vec<u8>,
-    /// What LinkedIn sent, byte for byte.
+    /// What LinkedIn sent, byte for byte; until then the exported answers in LinkedIn's shape.
     pub raw: Vec<u8>,
 }
 
@@ -207,29 +172,117 @@ pub struct Adopted {
 ///
 /// # Errors
 /// As any query.
-pub fn adopt(conn: &mut AnyConn, adopted: &[Adopted]) -> Result<(), StoreError> {
-    use form_submissions as s;
-    for one in adopted {
-        set_content(conn, &one.id, &one.content_hash, &one.raw)?;
-        if let Some((number, version)) = &one.version {
-            diesel::update(s::table.find(one.id.as_str()))
-                .set((
-                    s::form_version_id.eq(version.as_str()),
-                    s::form_version_number.eq(*number),
-                ))
-                .execute(conn)?;
-        }
-        if let Some(at) = one.submitted_at {
-            diesel::update(s::table.find(one.id.as_str()))
-                .set(s::submitted_at.eq(at.naive_utc()))
-                .execute(conn)?;
-        }
-    }
+pub fn adopt(conn: &mut AnyConn, adopted: &[Content]) -> Result<(), StoreError> {
+    replace(conn, adopted)?;
     // Reports count by the time of submission.
     let ids: Vec<SubmissionId> = adopted.iter().map(|one| one.id.clone()).collect();
     report_facts::ask(conn, &ids)?;
     let response_ids: Vec<&str> = adopted.iter().map(|one| one.response_id.as_str()).collect();
     set_adopted(conn, &response_ids)
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = submission_contents, treat_none_as_default_value = false)]
+struct ContentRow {
+    submission_id: String,
+    raw: Vec<u8>,
+    decision: Option<String>,
+}
+
+/// Keeps these contents. What became of the submissions stays.
+///
+/// # Errors
+/// As any query.
+pub fn replace(conn: &mut AnyConn, contents: &[Content]) -> Result<(), StoreError> {
+    use submission_contents as k;
+    for chunk in contents.chunks(CHUNK) {
+        describe(conn, chunk)?;
+        let rows: Vec<ContentRow> = chunk
+            .iter()
+            .map(|one| ContentRow {
+                submission_id: one.id.as_str().to_owned(),
+                raw: one.raw.clone(),
+                decision: None,
+            })
+            .collect();
+        // Every one of them is there: only its text is replaced.
+        insert_rows!(conn, &rows, |block| diesel::insert_into(k::table)
+            .values(block)
+            .on_conflict(k::submission_id)
+            .do_update()
+            .set(k::raw.eq(excluded(k::raw))));
+    }
+    Ok(())
+}
+
+/// Sets what the submissions' own rows say of their contents; what is not told stays.
+fn describe(conn: &mut AnyConn, contents: &[Content]) -> Result<(), StoreError> {
+    match conn {
+        AnyConn::Sqlite(c) => {
+            let rows: Vec<_> = contents
+                .iter()
+                .map(|one| {
+                    let hash: String = one
+                        .content_hash
+                        .iter()
+                        .map(|byte| format!("{byte:02x}"))
+                        .collect();
+                    let at = one.submitted_at.map(|at| at.format("%F %T%.f").to_string());
+                    let version = one.version.as_ref();
+                    let (number, version) =
+                        (version.map(|one| one.0), version.map(|one| one.1.as_str()));
+                    (one.id.as_str(), hash, version, number, at)
+                })
+                .collect();
+            let rows = serde_json::to_string(&rows)
+                .map_err(|_| StoreError::Rule("contents are no JSON".to_owned()))?;
+            diesel::sql_query(
+                "UPDATE form_submissions SET content_hash = given.hash, \
+                 form_version_id = coalesce(given.version_id, form_version_id), \
+                 form_version_number = coalesce(given.version_number, form_version_number), \
+                 submitted_at = coalesce(given.submitted_at, form_submissions.submitted_at) FROM \
+                 (SELECT json_extract(value, '$[0]') AS id, unhex(json_extract(value, '$[1]')) AS hash, \
+                         json_extract(value, '$[2]') AS version_id, json_extract(value, '$[3]') AS version_number, \
+                         json_extract(value, '$[4]') AS submitted_at FROM json_each(?1)) AS given \
+                 WHERE form_submissions.id = given.id",
+            )
+            .bind::<Text, _>(rows)
+            .execute(c)?;
+        }
+        AnyConn::Pg(c) => {
+            let versions = || contents.iter().map(|one| one.version.as_ref());
+            let ids: Vec<&str> = contents.iter().map(|one| one.id.as_str()).collect();
+            let hashes: Vec<&[u8]> = contents
+                .iter()
+                .map(|one| one.content_hash.as_slice())
+                .collect();
+            let version_ids: Vec<Option<&str>> = versions()
+                .map(|one| one.map(|(_, id)| id.as_str()))
+                .collect();
+            let numbers: Vec<Option<i64>> = versions()
+                .map(|one| one.map(|(number, _)| *number))
+                .collect();
+            let times: Vec<Option<chrono::NaiveDateTime>> = contents
+                .iter()
+                .map(|one| one.submitted_at.map(|at| at.naive_utc()))
+                .collect();
+            diesel::sql_query(
+                "UPDATE form_submissions SET content_hash = given.hash, \
+                 form_version_id = coalesce(given.version_id, form_version_id), \
+                 form_version_number = coalesce(given.version_number, form_version_number), \
+                 submitted_at = coalesce(given.submitted_at, form_submissions.submitted_at) \
+                 FROM unnest($1, $2, $3, $4, $5) AS given (id, hash, version_id, version_number, submitted_at) \
+                 WHERE form_submissions.id = given.id",
+            )
+            .bind::<Array<Text>, _>(ids)
+            .bind::<Array<Binary>, _>(hashes)
+            .bind::<Array<Nullable<Text>>, _>(version_ids)
+            .bind::<Array<Nullable<BigInt>>, _>(numbers)
+            .bind::<Array<Nullable<Timestamp>>, _>(times)
+            .execute(c)?;
+        }
+    }
+    Ok(())
 }
 
 /// Notes that LinkedIn's own text of these responses is here.

@@ -57,10 +57,8 @@ impl Carried {
     fn tell(&mut self, conn: &mut AnyConn) -> Result<(), StoreError> {
         let verdicts = self.verdicts();
         connector_records::set_verdicts(conn, &verdicts)?;
-        for response_id in &self.deleted {
-            connector_records::empty_response(conn, response_id)?;
-        }
-        Ok(())
+        let deleted: Vec<&str> = self.deleted.iter().map(String::as_str).collect();
+        connector_records::empty_responses(conn, &deleted)
     }
 
     fn verdicts(&mut self) -> Verdicts {

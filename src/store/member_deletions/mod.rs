@@ -84,7 +84,7 @@ pub fn carry_out_one(
     let Some((id, response_id, occurred_at)) = due else {
         return Ok(false);
     };
-    let uploaded = connector_records::erase_response(conn, &response_id)?;
+    let uploaded = connector_records::erase_responses(conn, &[&response_id])?;
     let submission: Option<String> = s::table
         .filter(s::response_id.eq(&response_id))
         .filter(

@@ -14,7 +14,7 @@ use crate::domain::microsoft_connector::{
     answered_response_ids, response_ids,
 };
 use crate::domain::submission::{ProcessingState, SubmissionReason};
-use crate::store::connector_responses::{self, Extended};
+use crate::store::connector_responses::{self, Content};
 use crate::store::directory::{brought, campaigns, forms};
 use crate::store::intake::{self, DecidedSubmission};
 use crate::store::{AnyConn, StoreError, member_deletions};
@@ -114,13 +114,16 @@ pub(super) fn extend(conn: &mut AnyConn, late: &[LateAnswers]) -> Result<(), Sto
             until: open.submitted_at,
         };
         let response = Response::read(text, place);
-        extended.push(Extended {
+        extended.push(Content {
+            submitted_at: None,
+            version: None,
             content_hash: response.content_hash.clone(),
             raw: response.raw.get().as_bytes().to_vec(),
             id: open.id,
+            response_id: open.response_id,
         });
     }
-    connector_responses::extend(conn, &extended)
+    connector_responses::replace(conn, &extended)
 }
 
 /// The answers in LinkedIn's shape of a response.

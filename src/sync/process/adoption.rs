@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::undecided::Item;
 use crate::domain::submission::{MatchingStatus, ProcessingState, SubmissionReason};
-use crate::store::connector_responses::{self, Adopted};
+use crate::store::connector_responses::{self, Content};
 use crate::store::intake::DecidedSubmission;
 use crate::store::run_counts::RunCounts;
 use crate::store::{self, AnyConn, StoreError};
@@ -52,9 +52,9 @@ pub(super) fn adopt<'a>(
         .collect();
     let forms: Vec<i64> = forms.into_iter().collect();
     let versions = store::directory::forms::versions(conn, &forms)?;
-    let adopted: Vec<Adopted> = brought
+    let adopted: Vec<Content> = brought
         .into_iter()
-        .map(|item| Adopted {
+        .map(|item| Content {
             version: item.response.form.and_then(|form| {
                 let version = versions.get(&form)?;
                 Some((form.1, version.id.clone()))
