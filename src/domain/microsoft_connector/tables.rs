@@ -2,6 +2,7 @@
 //!
 //! An export has logical names (`msdyncrm_linkedinaccounttextid`) or, from Excel, the display names that people see (“LinkedIn
 //! Account Text”). The same display name stands for other columns in other tables, so names are translated once the table is known.
+//! Version 1 of the connector displayed some tables by other names than later ones; both are known.
 
 use super::ConnectorRecord;
 use super::cells::{RecordCells, folded};
@@ -51,7 +52,7 @@ const KNOWN: &[Known] = &[
     Known {
         table: ConnectorTable::Answers,
         logical_name: "msdyncrm_linkedinformanswer",
-        // At first the table of the answers was displayed as the submissions are known.
+        // Version 1 displayed the submissions by this name, and the answers as later versions do again.
         called: &[
             "linkedinformsubmission",
             "linkedinformsubmissionanswer",
@@ -77,7 +78,7 @@ const KNOWN: &[Known] = &[
     Known {
         table: ConnectorTable::Submissions,
         logical_name: "msdyncrm_linkedinformsubmission",
-        called: &["linkedinleadgenformsubmission"],
+        called: &["linkedinleadgenformsubmission", "linkedinformsubmission"],
         id: "linkedinformsubmissionid",
         displayed: &[
             ("linkedinid", "linkedinformsubmissionid"),
@@ -137,10 +138,11 @@ const KNOWN: &[Known] = &[
     Known {
         table: ConnectorTable::Forms,
         logical_name: "msdyncrm_linkedinform",
-        called: &["linkedinleadgenform"],
+        called: &["linkedinleadgenform", "linkedinform"],
         id: "linkedinformid",
         displayed: &[
             ("linkedinleadgen", "linkedinformid"),
+            ("linkedinform", "linkedinformid"),
             ("linkedinaccount", "linkedinparentaccount"),
             ("parentaccount", "linkedinparentaccount"),
             ("linkedinformheadline", "headline"),
@@ -178,7 +180,7 @@ const KNOWN: &[Known] = &[
     },
     Known {
         table: ConnectorTable::StrategyFields,
-        logical_name: "msdyncrm_linkedinleadmatchingstrategy_linkedinfieldmapping",
+        logical_name: "msdyncrm_msdyncrm_linkedinlms_fieldmapping",
         called: &[],
         id: "",
         displayed: &[
@@ -205,9 +207,15 @@ const KNOWN: &[Known] = &[
     Known {
         table: ConnectorTable::MatchingStrategies,
         logical_name: "msdyncrm_linkedinleadmatchingstrategy",
-        called: &["linkedinmatching"],
+        called: &["linkedinmatching", "linkedinleadmatchingstrategy"],
         id: "linkedinleadmatchingstrategyid",
-        displayed: &[("linkedinmatching", "linkedinleadmatchingstrategyid")],
+        displayed: &[
+            ("linkedinmatching", "linkedinleadmatchingstrategyid"),
+            (
+                "linkedinleadmatchingstrategy",
+                "linkedinleadmatchingstrategyid",
+            ),
+        ],
         natural: &["name"],
         labels: &["name"],
         times: &[],
@@ -221,9 +229,12 @@ const KNOWN: &[Known] = &[
     Known {
         table: ConnectorTable::FieldMappings,
         logical_name: "msdyncrm_linkedinfieldmapping",
-        called: &["fieldmapping"],
+        called: &["fieldmapping", "linkedinfieldmapping"],
         id: "linkedinfieldmappingid",
-        displayed: &[("fieldmapping", "linkedinfieldmappingid")],
+        displayed: &[
+            ("fieldmapping", "linkedinfieldmappingid"),
+            ("linkedinfieldmapping", "linkedinfieldmappingid"),
+        ],
         natural: &["name", "linkedinpredefinedfield"],
         labels: &["name", "linkedinpredefinedfield"],
         times: &[],
@@ -353,9 +364,14 @@ fn hidden_names(headers: &[String]) -> impl Iterator<Item = &str> {
 /// The table of a file with these folded headers. The file's name counts where two tables have the same columns.
 #[must_use]
 pub fn recognise(headers: &[String], file_name: &str) -> Option<ConnectorTable> {
-    let hidden = hidden_names(headers)
-        .find_map(|name| KNOWN.iter().find(|known| known.called.contains(&name)));
     let is_fit = |known: &&Known| fits(headers, known.signs);
+    let so_called = || {
+        KNOWN
+            .iter()
+            .filter(|known| hidden_names(headers).any(|name| known.called.contains(&name)))
+    };
+    // Two tables had one name in different versions: then the columns tell.
+    let hidden = so_called().find(is_fit).or_else(|| so_called().next());
     let stem = file_name.rsplit(['/', '\\']).next().unwrap_or_default();
     let stem = folded(stem.split('.').next().unwrap_or_default());
     let named = || {

@@ -67,6 +67,31 @@ fn tables_are_recognised_in_every_shape_of_export() {
             Some(ConnectorTable::FieldMappings),
         ),
         (
+            "(Do Not Modify) LinkedIn Field Mapping,Name,LinkedIn predefined field,Lead field",
+            "a.csv",
+            Some(ConnectorTable::FieldMappings),
+        ),
+        (
+            "(Do Not Modify) LinkedIn Lead Matching Strategy,Name",
+            "a.csv",
+            Some(ConnectorTable::MatchingStrategies),
+        ),
+        (
+            "(Do Not Modify) LinkedIn Form,Name,LinkedIn ID",
+            "a.csv",
+            Some(ConnectorTable::Forms),
+        ),
+        (
+            "(Do Not Modify) LinkedIn Form Submission,Name,Submission date,Matching status",
+            "a.csv",
+            Some(ConnectorTable::Submissions),
+        ),
+        (
+            "(Do Not Modify) LinkedIn form submission,Name,LinkedIn question,Answer text",
+            "a.csv",
+            Some(ConnectorTable::Answers),
+        ),
+        (
             "(Do Not Modify) LinkedIn form submission,(Do Not Modify) Row Checksum,Name",
             "a.csv",
             Some(ConnectorTable::Answers),
