@@ -39,16 +39,21 @@ impl TimeZone {
     /// The instant at which a calendar day begins there; where the clock skips midnight, the first instant after it.
     #[must_use]
     pub fn start_of_day(self, day: chrono::NaiveDate) -> DateTime<Utc> {
+        self.instant(day.and_time(chrono::NaiveTime::MIN))
+    }
+
+    /// The instant at which clocks there show this time: the earlier one of two, and the first one after it where the clock skips it.
+    #[must_use]
+    pub fn instant(self, local: chrono::NaiveDateTime) -> DateTime<Utc> {
         use chrono::TimeZone as _;
-        let midnight = day.and_time(chrono::NaiveTime::MIN);
         // No zone skips more than a few hours; half-hour steps find the first time that exists.
         (0..=48)
             .find_map(|step| {
                 self.0
-                    .from_local_datetime(&(midnight + chrono::TimeDelta::minutes(30 * step)))
+                    .from_local_datetime(&(local + chrono::TimeDelta::minutes(30 * step)))
                     .earliest()
             })
-            .map_or_else(|| midnight.and_utc(), |local| local.with_timezone(&Utc))
+            .map_or_else(|| local.and_utc(), |found| found.with_timezone(&Utc))
     }
 
     /// Every name, sorted, for a list to choose from.

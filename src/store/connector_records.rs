@@ -11,11 +11,14 @@ use super::schema::connector_records as records;
 use super::{AnyConn, StoreError};
 use crate::domain::microsoft_connector::{
     ConnectorRecord, ConnectorRecords, ConnectorTable, Outcome, RecordCells, Verdict, Verdicts,
+    record_of_response, tie_of,
 };
 use crate::insert_rows;
 
 /// Keys in one statement.
 const CHUNK: usize = 500;
+/// The cells of a record that was emptied.
+const EMPTY: &str = "{}";
 
 /// Rows without borrowed parts, because only such a statement is prepared once, see `insert_rows!`.
 #[derive(Insertable)]
@@ -29,6 +32,7 @@ struct RecordRow {
     outcome: &'static str,
     explanation: String,
     uploaded_at: chrono::NaiveDateTime,
+    response_tie: Option<String>,
 }
 
 /// Stores uploaded records; one that is there already is replaced. Each key may stand in the list once.
@@ -53,6 +57,7 @@ pub fn add(
             outcome: Outcome::LeftOut.as_str(),
             explanation: String::new(),
             uploaded_at: now.naive_utc(),
+            response_tie: tie_of(table, record),
         })
         .collect();
     insert_rows!(conn, &rows, |block| diesel::insert_into(records::table)
@@ -66,47 +71,62 @@ pub fn add(
             records::outcome.eq(excluded(records::outcome)),
             records::explanation.eq(excluded(records::explanation)),
             records::uploaded_at.eq(excluded(records::uploaded_at)),
+            records::response_tie.eq(excluded(records::response_tie)),
         )));
     Ok(())
 }
 
-/// Every record, in the order of their keys.
+/// Every record, in the order of their keys. Answers that were brought along are with their submission and left out here; of
+/// submissions that were emptied the response id is left, which tells what belongs to them.
 ///
 /// # Errors
 /// As any query, or `Corrupt`.
 pub fn all(conn: &mut AnyConn) -> Result<ConnectorRecords, StoreError> {
-    let rows: Vec<(String, String, String, String)> = records::table
+    type Row = (String, String, String, String, Option<String>);
+    let rows: Vec<Row> = records::table
+        .filter(
+            records::source_table
+                .ne(ConnectorTable::Answers.as_str())
+                .or(records::outcome.ne(Outcome::Done.as_str())),
+        )
         .select((
             records::source_table,
             records::record_key,
             records::label,
             records::cells,
+            records::response_tie,
         ))
         .order((records::source_table, records::record_key))
         .load(conn)?;
     let mut found = ConnectorRecords::new();
-    for (table, key, label, cells) in rows {
+    for (table, key, label, cells, tie) in rows {
         let place = Cells {
             table: "connector_records",
             id: &key,
         };
         let table: ConnectorTable = place.word("source_table", &table)?;
-        let cells: RecordCells = place.json("cells", &cells)?;
-        found
-            .entry(table)
-            .or_default()
-            .push(ConnectorRecord { key, label, cells });
+        let record = match tie {
+            Some(response_id) if table == ConnectorTable::Submissions && cells == EMPTY => {
+                record_of_response(key, response_id)
+            }
+            _ => {
+                let cells: RecordCells = place.json("cells", &cells)?;
+                ConnectorRecord { key, label, cells }
+            }
+        };
+        found.entry(table).or_default().push(record);
     }
     Ok(found)
 }
 
-/// How many records a table holds.
+/// How many records a table holds that were not brought along yet.
 ///
 /// # Errors
 /// As any query.
-pub fn count(conn: &mut AnyConn, table: ConnectorTable) -> Result<i64, StoreError> {
+pub fn count_waiting(conn: &mut AnyConn, table: ConnectorTable) -> Result<i64, StoreError> {
     Ok(records::table
         .filter(records::source_table.eq(table.as_str()))
+        .filter(records::outcome.ne(Outcome::Done.as_str()))
         .count()
         .get_result(conn)?)
 }
@@ -138,7 +158,8 @@ pub fn set_verdicts(conn: &mut AnyConn, verdicts: &Verdicts) -> Result<(), Store
     Ok(())
 }
 
-/// Marks everything that was to come along as brought; returns how many records that are, by table.
+/// Marks everything that was to come along as brought, and what was only to be noted as noted; returns how many records were
+/// brought, by table.
 ///
 /// # Errors
 /// As any query.
@@ -156,6 +177,10 @@ pub fn finish(conn: &mut AnyConn) -> Result<BTreeMap<ConnectorTable, i64>, Store
             done.insert(*table, i64::try_from(changed).unwrap_or(i64::MAX));
         }
     }
+    // They stay behind, and say why; once the reason is gone they can come along.
+    diesel::update(records::table.filter(records::outcome.eq(Outcome::Notes.as_str())))
+        .set(records::outcome.eq(Outcome::LeftOut.as_str()))
+        .execute(conn)?;
     // What people answered is kept once: with the submission.
     let personal =
         [ConnectorTable::Submissions, ConnectorTable::Answers].map(ConnectorTable::as_str);
@@ -165,7 +190,7 @@ pub fn finish(conn: &mut AnyConn) -> Result<BTreeMap<ConnectorTable, i64>, Store
             .filter(records::outcome.eq(Outcome::Done.as_str())),
     )
     .set((
-        records::cells.eq("{}"),
+        records::cells.eq(EMPTY),
         records::label.eq(records::record_key),
     ))
     .execute(conn)?;
@@ -271,4 +296,94 @@ pub fn list(
 /// As any query.
 pub fn clear(conn: &mut AnyConn) -> Result<usize, StoreError> {
     Ok(diesel::delete(records::table).execute(conn)?)
+}
+
+/// Throws away what was uploaded before this moment; returns how many records that were.
+///
+/// # Errors
+/// As any query.
+pub fn clear_before(conn: &mut AnyConn, before: DateTime<Utc>) -> Result<usize, StoreError> {
+    Ok(
+        diesel::delete(records::table.filter(records::uploaded_at.lt(before.naive_utc())))
+            .execute(conn)?,
+    )
+}
+
+/// Whether anything was uploaded before this moment and is still kept.
+///
+/// # Errors
+/// As any query.
+pub fn has_before(conn: &mut AnyConn, before: DateTime<Utc>) -> Result<bool, StoreError> {
+    let found: Option<String> = records::table
+        .filter(records::uploaded_at.lt(before.naive_utc()))
+        .select(records::record_key)
+        .first(conn)
+        .optional()?;
+    Ok(found.is_some())
+}
+
+/// Throws away the uploaded submissions of responses, and the uploaded answers that name them: their members deleted them.
+///
+/// # Errors
+/// As any query.
+pub(super) fn erase_responses(
+    conn: &mut AnyConn,
+    response_ids: &[&str],
+) -> Result<usize, StoreError> {
+    let mut erased = erase_answers(conn, response_ids)?;
+    for chunk in response_ids.chunks(CHUNK) {
+        erased += diesel::delete(
+            records::table
+                .filter(records::source_table.eq(ConnectorTable::Submissions.as_str()))
+                .filter(records::response_tie.eq_any(chunk)),
+        )
+        .execute(conn)?;
+    }
+    Ok(erased)
+}
+
+/// Empties the uploaded submissions of responses that their members had deleted before they were uploaded, and throws their answers
+/// away. The rows stay, to say why nothing comes of them.
+///
+/// # Errors
+/// As any query.
+pub fn empty_responses(conn: &mut AnyConn, response_ids: &[&str]) -> Result<(), StoreError> {
+    erase_answers(conn, response_ids)?;
+    for chunk in response_ids.chunks(CHUNK) {
+        diesel::update(
+            records::table
+                .filter(records::source_table.eq(ConnectorTable::Submissions.as_str()))
+                .filter(records::response_tie.eq_any(chunk)),
+        )
+        .set((
+            records::cells.eq(EMPTY),
+            records::label.eq(records::record_key),
+        ))
+        .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Throws away the uploaded answers that name the submissions of these responses in any way.
+fn erase_answers(conn: &mut AnyConn, response_ids: &[&str]) -> Result<usize, StoreError> {
+    let mut erased = 0;
+    for chunk in response_ids.chunks(CHUNK) {
+        let called: Vec<(String, String)> = records::table
+            .filter(records::source_table.eq(ConnectorTable::Submissions.as_str()))
+            .filter(records::response_tie.eq_any(chunk))
+            .select((records::record_key, records::label))
+            .load(conn)?;
+        let mut names: Vec<&str> = called
+            .iter()
+            .flat_map(|(key, label)| [key.as_str(), label.as_str()])
+            .collect();
+        names.extend(chunk);
+        erased += diesel::delete(
+            records::table
+                .filter(records::source_table.eq(ConnectorTable::Answers.as_str()))
+                .filter(records::response_tie.eq_any(names)),
+        )
+        .execute(conn)?;
+    }
+    Ok(erased)
 }

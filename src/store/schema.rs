@@ -1015,6 +1015,7 @@ diesel::table! {
         outcome -> Text,
         explanation -> Text,
         uploaded_at -> Timestamp,
+        response_tie -> Nullable<Text>,
     }
 }
 
@@ -1023,6 +1024,7 @@ diesel::table! {
         response_id -> Text,
         is_adopted -> Bool,
         brought_at -> Timestamp,
+        matching_status -> Nullable<Text>,
     }
 }
 

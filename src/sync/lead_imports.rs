@@ -76,7 +76,8 @@ pub async fn go_on_with_stalled(store: &Store, clock: &Clock) -> Result<bool, St
     Ok(true)
 }
 
-/// The scheduler's housekeeping: goes on with what lost its worker, and forgets the rows of old imports. Never ends.
+/// The scheduler's housekeeping: goes on with what lost its worker, and forgets the rows of old imports and of what was uploaded from
+/// Microsoft's connector. Never ends.
 pub(super) async fn keep_house(store: Store, clock: Clock) {
     loop {
         tokio::time::sleep(LOOK_EVERY.mul_f64(0.8 + 0.4 * super::jitter())).await;
@@ -91,6 +92,7 @@ pub(super) async fn keep_house(store: Store, clock: Clock) {
                     .write(move |tx| lead_imports::forget_rows(tx, old))
                     .await?;
             }
+            super::moving_in::forget_old(&store, clock.now()).await?;
             Ok::<_, StoreError>(())
         };
         if let Err(error) = outcome.await {

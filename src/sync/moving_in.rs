@@ -3,9 +3,9 @@
 
 mod submissions;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -17,7 +17,13 @@ use crate::domain::microsoft_connector::{
 use crate::store::audit::{self, Actor};
 use crate::store::configuration::Stored;
 use crate::store::directory::brought;
-use crate::store::{AnyConn, StoreError, configuration, connector_records, lock_leads, lock_rules};
+use crate::store::{
+    AnyConn, Store, StoreError, configuration, connector_records, connector_responses, lock_leads,
+    lock_rules,
+};
+
+/// How long uploaded rows are kept: they hold what people answered.
+const ROWS_KEPT: TimeDelta = TimeDelta::days(30);
 
 /// Everything that comes along, as things stand here now.
 struct Carried {
@@ -25,6 +31,8 @@ struct Carried {
     configuration: CarriedConfiguration,
     directory: CarriedDirectory,
     submissions: CarriedSubmissions,
+    /// Uploaded responses that their members deleted.
+    deleted: BTreeSet<String>,
 }
 
 impl Carried {
@@ -41,7 +49,16 @@ impl Carried {
             configuration,
             directory,
             submissions,
+            deleted: here.deleted,
         })
+    }
+
+    /// Stores what becomes of every record. What members deleted is not kept, not even until it is thrown away.
+    fn tell(&mut self, conn: &mut AnyConn) -> Result<(), StoreError> {
+        let verdicts = self.verdicts();
+        connector_records::set_verdicts(conn, &verdicts)?;
+        let deleted: Vec<&str> = self.deleted.iter().map(String::as_str).collect();
+        connector_records::empty_responses(conn, &deleted)
     }
 
     fn verdicts(&mut self) -> Verdicts {
@@ -57,12 +74,19 @@ impl Carried {
 /// # Errors
 /// As any query.
 pub fn check(conn: &mut AnyConn) -> Result<(), StoreError> {
-    let verdicts = Carried::read(conn)?.verdicts();
-    connector_records::set_verdicts(conn, &verdicts)
+    Carried::read(conn)?.tell(conn)
 }
 
-/// Brings everything along that can come, in the caller's transaction, as a fresh [`check`] says; returns how many records
-/// that were, by table.
+/// What was brought along.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BroughtAlong {
+    /// Records by table.
+    pub records: BTreeMap<ConnectorTable, i64>,
+    /// Responses that were noted as handled, though their submissions stay behind.
+    pub noted: usize,
+}
+
+/// Brings everything along that can come, in the caller's transaction, as a fresh [`check`] says.
 ///
 /// # Errors
 /// As any query; `Rule` when the configuration would break a rule all the same.
@@ -71,24 +95,27 @@ pub fn apply(
     actor: &Actor,
     now: DateTime<Utc>,
     mut new_id: impl FnMut() -> Uuid,
-) -> Result<BTreeMap<ConnectorTable, i64>, StoreError> {
+) -> Result<BroughtAlong, StoreError> {
     lock_rules(conn)?;
     lock_leads(conn)?;
     let mut carried = Carried::read(conn)?;
-    let verdicts = carried.verdicts();
-    connector_records::set_verdicts(conn, &verdicts)?;
+    carried.tell(conn)?;
     let Carried {
         stored,
         configuration,
         directory,
         submissions,
+        deleted: _,
     } = carried;
     bring_configuration(conn, &stored, configuration, now, &mut new_id)?;
     brought::add(conn, &directory, now)?;
     submissions::add(conn, &submissions.submissions, now, &mut new_id)?;
-    let done = connector_records::finish(conn)?;
-    if !done.is_empty() {
-        let told: BTreeMap<&str, i64> = done
+    submissions::extend(conn, &submissions.late)?;
+    let noted = submissions.handled.len();
+    connector_responses::add(conn, submissions.handled.into_iter().collect(), now)?;
+    let records = connector_records::finish(conn)?;
+    if !records.is_empty() || noted > 0 {
+        let told: BTreeMap<&str, i64> = records
             .iter()
             .map(|(table, count)| (table.as_str(), *count))
             .collect();
@@ -99,11 +126,41 @@ pub fn apply(
             "microsoft_connector.brought_along",
             ("microsoft_connector", "records", "Microsoft connector"),
             None,
-            Some(json!({ "records": told })),
+            Some(json!({ "records": told, "noted_as_handled": noted })),
         )?;
     }
-    Ok(done)
+    Ok(BroughtAlong { records, noted })
 }
+
+/// Throws away rows that were uploaded long ago. Returns how many there were.
+///
+/// # Errors
+/// As the database.
+pub async fn forget_old(store: &Store, now: DateTime<Utc>) -> Result<usize, StoreError> {
+    let before = now - ROWS_KEPT;
+    if !store
+        .read(move |conn| connector_records::has_before(conn, before))
+        .await?
+    {
+        return Ok(0);
+    }
+    store
+        .write(move |tx| {
+            let count = connector_records::clear_before(tx, before)?;
+            audit::record(
+                tx,
+                now,
+                &Actor::system(),
+                "microsoft_connector.thrown_away",
+                ("microsoft_connector", "records", "Microsoft connector"),
+                Some(json!({ "records": count, "uploaded_before": before.to_rfc3339() })),
+                None,
+            )?;
+            Ok(count)
+        })
+        .await
+}
+
 fn bring_configuration(
     conn: &mut AnyConn,
     stored: &Stored,

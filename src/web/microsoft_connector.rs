@@ -1,6 +1,8 @@
 //! Coming from the Microsoft connector: its exported tables are uploaded, each row says what it becomes, and all of it is brought
 //! along at once.
 
+mod file;
+
 use std::collections::BTreeMap;
 
 use actix_web::http::StatusCode;
@@ -9,17 +11,16 @@ use askama::Template;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::lead_imports::csv_file::{Rows, shape};
 use super::page::StateTab;
 use super::upload::Upload;
 use super::{Answer, FieldErrors, Flash, Portal, Query, Shell, WebError};
-use crate::domain::microsoft_connector::{
-    ConnectorRecord, ConnectorTable, Outcome, RecordCells, folded, recognise, record_of,
-};
+use crate::domain::microsoft_connector::{ConnectorTable, DateOrder, Outcome};
+use crate::domain::time_zone::TimeZone;
 use crate::store::audit::{self, Actor};
 use crate::store::connector_records::{self, RecordListed};
 use crate::store::{AnyConn, StoreError};
 use crate::sync::moving_in;
+use file::{ReadFile, read};
 
 /// Where the page is.
 pub const PATH: &str = "/settings/microsoft-connector";
@@ -29,8 +30,10 @@ pub const FILES: &str = "/settings/microsoft-connector/files";
 const ROWS: &str = "/settings/microsoft-connector/rows";
 /// The largest file, in bytes.
 pub const MAX_FILE: usize = 32 * 1024 * 1024;
-/// Records of one table that are kept at once: all of them are looked at together.
+/// Records of one table that wait at once: all of them are looked at together.
 const MAX_RECORDS: i64 = 50_000;
+/// Answers that wait at once: a submission has several.
+const MAX_ANSWERS: i64 = 300_000;
 /// Records that are stored by one call.
 const BATCH: usize = 2_000;
 
@@ -64,22 +67,59 @@ struct MicrosoftConnectorShow {
     shell: Shell,
     lines: Vec<TableLine>,
     errors: FieldErrors,
+    form: UploadForm,
+}
+
+/// What was chosen beside the file.
+#[derive(Debug, Clone, Default)]
+struct UploadForm {
     table: String,
+    date_order: String,
+    time_zone: String,
+}
+
+impl UploadForm {
+    fn of(upload: &Upload) -> Self {
+        let field = |name: &str| upload.field(name).unwrap_or_default().to_owned();
+        Self {
+            table: field("table"),
+            date_order: field("date_order"),
+            time_zone: field("time_zone"),
+        }
+    }
 }
 
 impl MicrosoftConnectorShow {
-    fn to_bring(&self) -> i64 {
-        self.lines
-            .iter()
-            .map(|line| line.count(&Outcome::Becomes))
-            .sum()
+    fn number_of(&self, outcome: Outcome) -> i64 {
+        self.lines.iter().map(|line| line.count(&outcome)).sum()
+    }
+
+    fn to_do(&self) -> i64 {
+        self.number_of(Outcome::Becomes) + self.number_of(Outcome::Notes)
     }
 
     fn button(&self) -> String {
-        match self.to_bring() {
-            1 => "Bring 1 record along".to_owned(),
-            count => format!("Bring {count} records along"),
+        let to_bring = match self.number_of(Outcome::Becomes) {
+            0 => None,
+            1 => Some("Bring 1 record along".to_owned()),
+            count => Some(format!("Bring {count} records along")),
+        };
+        match (to_bring, self.number_of(Outcome::Notes)) {
+            (Some(text), 0) => text,
+            (Some(text), count) => format!("{text} and note {count} as handled"),
+            (None, count) => format!("Note {count} as handled"),
         }
+    }
+
+    fn date_orders(&self) -> Vec<(String, String)> {
+        DateOrder::ALL
+            .iter()
+            .map(|order| (order.as_str().to_owned(), order.label().to_owned()))
+            .collect()
+    }
+
+    fn zones(&self) -> impl Iterator<Item = &'static str> {
+        TimeZone::names()
     }
 
     fn has_records(&self) -> bool {
@@ -100,17 +140,37 @@ impl MicrosoftConnectorShow {
 
     fn limits(&self) -> String {
         format!(
-            "At most {} MiB, and {MAX_RECORDS} rows of a table at a time. UTF-8, UTF-16 and Windows-1252, separated by commas, \
-             semicolons or tabs, are recognized.",
-            MAX_FILE / 1024 / 1024
+            "At most {} MiB, and {} rows of a table (of answers {}) that wait at a time. UTF-8, UTF-16 and Windows-1252, separated by \
+             commas, semicolons or tabs, are recognized, and so is JSON of the Web API.",
+            MAX_FILE / 1024 / 1024,
+            grouped(MAX_RECORDS),
+            grouped(MAX_ANSWERS)
         )
     }
+}
+
+/// How many records of a table may wait.
+const fn most_of(table: ConnectorTable) -> i64 {
+    match table {
+        ConnectorTable::Answers => MAX_ANSWERS,
+        _ => MAX_RECORDS,
+    }
+}
+
+/// A round number as people read it: 50,000.
+fn grouped(number: i64) -> String {
+    format!("{},{:03}", number / 1_000, number % 1_000)
+}
+
+/// A count with its noun.
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 async fn page(
     portal: &Portal,
     shell: Shell,
-    table: String,
+    form: UploadForm,
     errors: FieldErrors,
     status: StatusCode,
 ) -> Answer {
@@ -129,7 +189,7 @@ async fn page(
         shell,
         lines,
         errors,
-        table,
+        form,
     };
     page.shell.render(status, &page)
 }
@@ -142,70 +202,11 @@ pub async fn show(portal: Data<Portal>, shell: Shell) -> Answer {
     page(
         &portal,
         shell,
-        String::new(),
+        UploadForm::default(),
         FieldErrors::new(),
         StatusCode::OK,
     )
     .await
-}
-
-/// A file that was read: its table and its records, each key once.
-struct ReadFile {
-    table: ConnectorTable,
-    records: Vec<ConnectorRecord>,
-    rows: usize,
-}
-
-/// Reads a whole file. The error is the field and a sentence about it.
-fn read(upload: &Upload) -> Result<(String, ReadFile), (&'static str, String)> {
-    let of_file = |problem: String| ("file", problem);
-    let file = upload
-        .file("file")
-        .ok_or_else(|| of_file("Choose a CSV file.".to_owned()))?;
-    let chosen = upload.field("table").unwrap_or_default();
-    let shape = shape(&file.bytes).map_err(of_file)?;
-    let mut rows = Rows::new(file.bytes.clone(), shape);
-    let headers: Vec<String> = rows
-        .next()
-        .map_err(of_file)?
-        .unwrap_or_default()
-        .iter()
-        .map(|header| folded(header))
-        .collect();
-    let table = if chosen.is_empty() {
-        recognise(&headers, &file.name).ok_or_else(|| {
-            (
-                "table",
-                "The columns of the file are those of no table of the connector. Say which table it is, or look whether its first row \
-                 names the columns."
-                    .to_owned(),
-            )
-        })?
-    } else {
-        chosen
-            .parse()
-            .map_err(|_| ("table", "Choose one of the tables.".to_owned()))?
-    };
-    let mut records: BTreeMap<String, ConnectorRecord> = BTreeMap::new();
-    let mut count = 0;
-    while let Some(row) = rows.next().map_err(of_file)? {
-        count += 1;
-        if let Some(record) = record_of(table, RecordCells::of(&headers, &row)) {
-            records.insert(record.key.clone(), record);
-        }
-    }
-    if records.is_empty() {
-        return Err(of_file(format!(
-            "No row of the file identifies a record of the table {}. Export its columns with their names in the first row.",
-            table.logical_name()
-        )));
-    }
-    let read = ReadFile {
-        table,
-        records: records.into_values().collect(),
-        rows: count,
-    };
-    Ok((file.name.chars().take(200).collect(), read))
 }
 
 /// POST /settings/microsoft-connector/files: keeps the rows of a file and works out what becomes of everything.
@@ -213,27 +214,27 @@ fn read(upload: &Upload) -> Result<(String, ReadFile), (&'static str, String)> {
 /// # Errors
 /// As the database.
 pub async fn create(portal: Data<Portal>, shell: Shell, actor: Actor, upload: Upload) -> Answer {
-    let (name, read) = match read(&upload) {
-        Ok(found) => found,
+    let form = UploadForm::of(&upload);
+    let ReadFile {
+        name,
+        table,
+        records,
+        left_out,
+    } = match read(&upload) {
+        Ok(read) => read,
         Err((field, problem)) => {
             let mut errors = FieldErrors::new();
             errors.add(field, problem);
-            let table = upload.field("table").unwrap_or_default().to_owned();
             return page(
                 &portal,
                 shell,
-                table,
+                form,
                 errors,
                 StatusCode::UNPROCESSABLE_ENTITY,
             )
             .await;
         }
     };
-    let ReadFile {
-        table,
-        records,
-        rows,
-    } = read;
     let now = portal.clock.now();
     let kept = records.len();
     let outcome = portal
@@ -242,31 +243,52 @@ pub async fn create(portal: Data<Portal>, shell: Shell, actor: Actor, upload: Up
             for batch in records.chunks(BATCH) {
                 connector_records::add(tx, table, &name, batch, now)?;
             }
-            if connector_records::count(tx, table)? > MAX_RECORDS {
+            let most = most_of(table);
+            if connector_records::count_waiting(tx, table)? > most {
                 return Err(StoreError::Rule(format!(
-                    "More than {MAX_RECORDS} rows of this table would be kept at once. Bring along what is here, throw it away, and \
-                     upload the rest in parts."
+                    "More than {} rows of this table would wait at once. Bring along what is here, then upload the rest in parts.",
+                    grouped(most)
                 )));
             }
             moving_in::check(tx)?;
             let object = ("microsoft_connector", table.as_str(), name.as_str());
-            let what = json!({ "table": table.logical_name(), "rows": rows, "records": records.len() });
+            let what = json!({
+                "table": table.logical_name(),
+                "records": records.len(),
+                "repeated": left_out.repeated,
+                "unidentified": left_out.unidentified,
+            });
             audit::record(tx, now, &actor, "microsoft_connector.uploaded", object, None, Some(what))
         })
         .await;
     match outcome {
         Ok(()) => {
-            let skipped = rows - kept;
             let mut text = format!(
-                "{kept} {} of “{}” read. Nothing is brought along yet.",
-                if kept == 1 { "record" } else { "records" },
+                "{} of “{}” read. Nothing is brought along yet.",
+                counted(kept, "record", "records"),
                 table.label()
             );
-            if skipped > 0 {
+            if left_out.repeated > 0 {
                 text.push_str(&format!(
-                    " {skipped} {} blank or repeated in the file.",
-                    if skipped == 1 { "row was" } else { "rows were" }
+                    " {} in the file, and the last one counts.",
+                    counted(left_out.repeated, "row is repeated", "rows are repeated")
                 ));
+            }
+            if left_out.unidentified > 0 {
+                text.push_str(&format!(
+                    " {} left out: no column of {} identifies a record.",
+                    counted(left_out.unidentified, "row is", "rows are"),
+                    if left_out.unidentified == 1 {
+                        "it"
+                    } else {
+                        "theirs"
+                    }
+                ));
+            }
+            if left_out.has_more {
+                text.push_str(
+                    " The file says that it is one page of several: upload the others as well.",
+                );
             }
             Ok(shell.redirect(PATH).flash(Flash::success(text)))
         }
@@ -276,7 +298,7 @@ pub async fn create(portal: Data<Portal>, shell: Shell, actor: Actor, upload: Up
             page(
                 &portal,
                 shell,
-                table.as_str().to_owned(),
+                form,
                 errors,
                 StatusCode::UNPROCESSABLE_ENTITY,
             )
@@ -307,11 +329,26 @@ pub async fn apply(portal: Data<Portal>, shell: Shell, actor: Actor) -> Answer {
         .write(move |tx| moving_in::apply(tx, &actor, now, || inner.new_id()))
         .await;
     let flash = match done {
-        Ok(done) => match done.values().sum::<i64>() {
-            0 => Flash::notice("Nothing was to be brought along.".to_owned()),
-            1 => Flash::success("1 record was brought along.".to_owned()),
-            count => Flash::success(format!("{count} records were brought along.")),
-        },
+        Ok(done) => {
+            let mut told = Vec::new();
+            match done.records.values().sum::<i64>() {
+                0 => {}
+                1 => told.push("1 record was brought along.".to_owned()),
+                count => told.push(format!("{count} records were brought along.")),
+            }
+            if done.noted > 0 {
+                told.push(format!(
+                    "{} noted as handled, so the sync decides nothing about {} again.",
+                    counted(done.noted, "submission is", "submissions are"),
+                    if done.noted == 1 { "it" } else { "them" }
+                ));
+            }
+            if told.is_empty() {
+                Flash::notice("Nothing was to be brought along.".to_owned())
+            } else {
+                Flash::success(told.join(" "))
+            }
+        }
         Err(StoreError::Rule(rule)) => Flash::failure(format!("Nothing was brought along. {rule}")),
         Err(error) => return Err(error.into()),
     };

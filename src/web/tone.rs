@@ -136,7 +136,7 @@ pub const fn connector_record(
     match outcome {
         Outcome::Becomes => "busy",
         Outcome::Done => "good",
-        Outcome::There | Outcome::Helps => "quiet",
+        Outcome::There | Outcome::Helps | Outcome::Notes => "quiet",
         Outcome::LeftOut => "warn",
     }
 }

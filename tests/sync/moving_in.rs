@@ -7,6 +7,7 @@ use leadgen::domain::microsoft_connector::{
 };
 use leadgen::store::audit::Actor;
 use leadgen::store::{StoreError, connector_records};
+use leadgen::sync::moving_in::BroughtAlong;
 use leadgen::sync::{moving_in, reset};
 use serde_json::Value;
 use uuid::Uuid;
@@ -131,7 +132,7 @@ async fn upload(stage: &Stage, export: &Export) {
         let table = recognise(&headers, "export.csv").unwrap();
         assert_eq!(table.as_str(), name);
         let mut records = BTreeMap::new();
-        for row in &export.0[name] {
+        for row in export.0.get(name).into_iter().flatten() {
             let record = record_of(table, RecordCells::of(&headers, row)).unwrap();
             records.insert(record.key.clone(), record);
         }
@@ -149,14 +150,24 @@ async fn upload(stage: &Stage, export: &Export) {
     }
 }
 
-async fn bring(stage: &Stage) -> BTreeMap<ConnectorTable, i64> {
+async fn try_to_bring(stage: &Stage) -> Result<BroughtAlong, StoreError> {
     let now = stage.clock.now();
     stage
         .app
         .store()
         .write(move |tx| moving_in::apply(tx, &Actor::command_line(), now, Uuid::now_v7))
         .await
-        .unwrap()
+}
+
+async fn bring(stage: &Stage) -> BroughtAlong {
+    try_to_bring(stage).await.unwrap()
+}
+
+/// What a connected portal's connector would have exported.
+async fn exported() -> Export {
+    let reference = Stage::connected(30).await;
+    reference.run().await;
+    export(&reference)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -175,7 +186,7 @@ async fn what_the_connector_handled_is_neither_doubled_by_the_first_sync_nor_by_
     );
     assert!(left.is_empty(), "{left:#?}");
     let done = bring(&stage).await;
-    assert_eq!(done[&ConnectorTable::Submissions], count);
+    assert_eq!(done.records[&ConnectorTable::Submissions], count);
     assert_eq!(stage.number("SELECT count(*) FROM form_submissions"), count);
     assert_eq!(stage.number("SELECT count(*) FROM leads"), 0);
     assert_eq!(
@@ -200,7 +211,7 @@ async fn what_the_connector_handled_is_neither_doubled_by_the_first_sync_nor_by_
             .all(|(_, outcome)| *outcome != Outcome::Becomes),
         "{counts:?}"
     );
-    assert!(bring(&stage).await.is_empty());
+    assert_eq!(bring(&stage).await, BroughtAlong::default());
 
     stage.connect().await;
     stage.run().await;
@@ -241,4 +252,157 @@ async fn what_the_connector_handled_is_neither_doubled_by_the_first_sync_nor_by_
         .unwrap();
     stage.run_again().await;
     assert_eq!(stage.dump(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_are_uploaded_later_are_added_and_none_is_lost() {
+    let export = exported().await;
+    let all = &export.0["answers"];
+    // Of every submission one answer is in the first part.
+    let mut seen = std::collections::BTreeSet::new();
+    let (first, rest): (Vec<_>, Vec<_>) = all
+        .iter()
+        .cloned()
+        .partition(|row| seen.insert(row[2].clone()));
+    assert!(!rest.is_empty());
+    let mut early = Export(export.0.clone());
+    early.0.insert("answers", first);
+    let stage = Stage::new(30).await;
+    upload(&stage, &early).await;
+    bring(&stage).await;
+    let late = Export([("answers", rest.clone())].into());
+    upload(&stage, &late).await;
+    let done = bring(&stage).await;
+    assert_eq!(
+        done.records,
+        [(ConnectorTable::Answers, i64::try_from(rest.len()).unwrap())].into()
+    );
+    let raws = raws(&stage);
+    let stored: usize = raws
+        .values()
+        .map(|raw| raw["formResponse"]["answers"].as_array().unwrap().len())
+        .sum();
+    assert_eq!(stored, all.len());
+    // Everything is here, and a third time changes nothing.
+    upload(&stage, &Export([("answers", all.clone())].into())).await;
+    assert_eq!(bring(&stage).await, BroughtAlong::default());
+
+    stage.connect().await;
+    stage.run().await;
+    for raw in self::raws(&stage).values() {
+        let form = raw["versionedLeadGenFormUrn"].as_str().unwrap();
+        assert!(!form.ends_with(",0)"), "LinkedIn's own text: {form}");
+    }
+    upload(&stage, &Export([("answers", all.clone())].into())).await;
+    assert_eq!(bring(&stage).await, BroughtAlong::default());
+}
+
+/// Looks at every row again.
+async fn moving_in_again(stage: &Stage) {
+    stage.app.store().write(moving_in::check).await.unwrap();
+}
+
+/// A member deletes a submission at LinkedIn, and LinkedIn tells.
+async fn delete(stage: &Stage, response_id: &str) {
+    stage.database.execute(&format!(
+        "INSERT INTO lead_notifications (id, response_id, action, occurred_at, received_at)
+         VALUES ('{}', '{response_id}', 'deleted', '2026-11-21 08:00:00', '2026-11-21 08:00:00')",
+        Uuid::now_v7()
+    ));
+    let now = stage.clock.now();
+    stage
+        .app
+        .store()
+        .write(move |tx| {
+            leadgen::store::member_deletions::carry_out_one(tx, now, || Uuid::now_v7().to_string())
+        })
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_member_deleted_is_neither_kept_nor_brought_along() {
+    let export = exported().await;
+    let (first, second) = (
+        export.0["submissions"][0][0].clone(),
+        export.0["submissions"][1][0].clone(),
+    );
+    let stage = Stage::new(30).await;
+    // Told before the upload, and after it.
+    delete(&stage, &first).await;
+    upload(&stage, &export).await;
+    delete(&stage, &second).await;
+    assert_eq!(
+        stage.number(&format!(
+            "SELECT count(*) FROM connector_records WHERE response_tie = '{second}' OR cells LIKE '%{second}%'"
+        )),
+        0
+    );
+    moving_in_again(&stage).await;
+    assert_eq!(
+        stage.texts(&format!(
+            "SELECT outcome || ' ' || explanation FROM connector_records WHERE source_table = 'submissions' AND response_tie = '{first}'"
+        )),
+        ["left_out Its member deleted it at LinkedIn, so it is not taken."]
+    );
+    let rest = "FROM connector_records WHERE response_tie";
+    assert_eq!(
+        stage.number(&format!(
+            "SELECT count(*) {rest} = '{first}' AND cells <> '{{}}'"
+        )),
+        0,
+        "nothing of what it said is kept"
+    );
+    bring(&stage).await;
+    assert_eq!(
+        stage.number(&format!(
+            "SELECT count(*) FROM form_submissions WHERE response_id IN ('{first}', '{second}')"
+        )),
+        0
+    );
+    assert!(
+        stage
+            .texts("SELECT action FROM audit_entries")
+            .contains(&"microsoft_connector.deleted_by_member".to_owned())
+    );
+
+    // And all of it goes after a month.
+    let forget = async || {
+        moving_in::forget_old(stage.app.store(), stage.clock.now())
+            .await
+            .unwrap()
+    };
+    assert_eq!(forget().await, 0);
+    stage.advance(chrono::TimeDelta::days(31));
+    assert!(forget().await > 0);
+    assert_eq!(stage.number("SELECT count(*) FROM connector_records"), 0);
+    assert_eq!(forget().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_brought_along_wholly_is_not_brought_at_all() {
+    let export = exported().await;
+    let stage = Stage::new(30).await;
+    upload(&stage, &export).await;
+    let facts = || {
+        stage.texts(
+            "SELECT outcome || count(*) FROM connector_records GROUP BY outcome
+             UNION ALL SELECT 'accounts ' || count(*) FROM linkedin_accounts
+             UNION ALL SELECT 'forms ' || count(*) FROM lead_forms
+             UNION ALL SELECT 'submissions ' || count(*) FROM form_submissions
+             UNION ALL SELECT 'responses ' || count(*) FROM connector_responses ORDER BY 1",
+        )
+    };
+    let before = facts();
+    // The entry in the audit log is the last of it.
+    stage
+        .database
+        .execute("ALTER TABLE audit_chain RENAME TO audit_chain_away");
+    assert!(try_to_bring(&stage).await.is_err());
+    assert_eq!(facts(), before);
+    stage
+        .database
+        .execute("ALTER TABLE audit_chain_away RENAME TO audit_chain");
+    assert!(!bring(&stage).await.records.is_empty());
+    assert_ne!(facts(), before);
 }

@@ -14,7 +14,40 @@ pub fn folded(header: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).collect()
 }
 
-/// The cells of a record by folded header; blank ones are left out.
+/// Columns that every table of Dataverse has and nothing here reads, by logical and by display name.
+const UNREAD: &[&str] = &[
+    "odataetag",
+    "donotmodifyrowchecksum",
+    "donotmodifymodifiedon",
+    "createdby",
+    "createdbyname",
+    "createdonbehalfby",
+    "createdbydelegate",
+    "modifiedby",
+    "modifiedbyname",
+    "modifiedon",
+    "modifiedonbehalfby",
+    "modifiedbydelegate",
+    "ownerid",
+    "owner",
+    "owneridname",
+    "owneridtype",
+    "owningbusinessunit",
+    "owningteam",
+    "owninguser",
+    "overriddencreatedon",
+    "recordcreatedon",
+    "statecode",
+    "status",
+    "statuscode",
+    "statusreason",
+    "importsequencenumber",
+    "timezoneruleversionnumber",
+    "utcconversiontimezonecode",
+    "versionnumber",
+];
+
+/// The cells of a record by folded header; blank ones and those that nothing reads are left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RecordCells(BTreeMap<String, String>);
@@ -26,7 +59,8 @@ impl RecordCells {
         let mut cells = BTreeMap::new();
         for (header, value) in headers.iter().zip(row) {
             let value = value.trim();
-            if !header.is_empty() && !value.is_empty() && !value.contains('\0') {
+            let is_read = !header.is_empty() && !UNREAD.contains(&header.as_str());
+            if is_read && !value.is_empty() && !value.contains('\0') {
                 cells
                     .entry(header.clone())
                     .or_insert_with(|| value.to_owned());
@@ -60,11 +94,23 @@ impl RecordCells {
     /// Yes or no; `None` when blank or neither.
     #[must_use]
     pub fn flag(&self, names: &[&str]) -> Option<bool> {
-        match self.text(names)?.to_lowercase().as_str() {
-            "true" | "1" | "yes" | "ja" | "oui" | "192350001" => Some(true),
-            "false" | "0" | "no" | "nein" | "non" | "192350000" => Some(false),
-            _ => None,
-        }
+        flag_word(self.text(names)?)
+    }
+
+    /// Puts a value in place of another one.
+    pub(super) fn set(&mut self, name: &str, value: String) {
+        self.0.insert(name.to_owned(), value);
+    }
+}
+
+/// Yes or no, as exports write it: as a number, as a word of a program, or in the language of whoever exported.
+pub(super) fn flag_word(text: &str) -> Option<bool> {
+    match text.trim().to_lowercase().as_str() {
+        "true" | "1" | "yes" | "accepted" | "ja" | "oui" | "sí" | "si" | "sì" | "sim" | "tak"
+        | "ano" | "kyllä" | "192350001" => Some(true),
+        "false" | "0" | "no" | "declined" | "nein" | "non" | "nee" | "nej" | "nei" | "não"
+        | "nie" | "ne" | "ei" | "192350000" => Some(false),
+        _ => None,
     }
 }
 

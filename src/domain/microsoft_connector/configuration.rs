@@ -66,8 +66,18 @@ fn column_of<'a>(
     record: &'a ConnectorRecord,
     records: &'a ConnectorRecords,
 ) -> Result<&'a str, String> {
+    let logical = |field: &'a ConnectorRecord| {
+        field
+            .cells
+            .text(&["logicalname", "name"])
+            .unwrap_or(&field.label)
+    };
+    // An export with display names calls two columns “Lead field”: the name of the column, and the label of its record.
     if let Some(column) = record.cells.text(&["leadfield"]) {
-        return Ok(column);
+        let labelled = records_of(records, Table::LeadFields)
+            .iter()
+            .find(|field| field.label == column);
+        return Ok(labelled.map_or(column, logical));
     }
     let Some(wanted) = record.cells.lookup(&["leadfieldlookup"]) else {
         return Err("It names no lead field, so there is nothing to write to.".to_owned());
@@ -76,10 +86,7 @@ fn column_of<'a>(
         .iter()
         .find(|field| field.key == wanted || field.label == wanted);
     match field {
-        Some(field) => Ok(field
-            .cells
-            .text(&["logicalname", "name"])
-            .unwrap_or(&field.label)),
+        Some(field) => Ok(logical(field)),
         // A label says enough; a GUID says nothing.
         None => record
             .cells
@@ -347,6 +354,9 @@ fn became(record: &ConnectorRecord, fields: &[FieldKey]) -> String {
         "A matching strategy that compares {}. It is not active: try it with a dry run, then activate it.",
         names.join(" and ")
     );
+    if record.cells.flag(&["activated"]) == Some(true) {
+        text.push_str(" It was the active one of the connector.");
+    }
     if record.cells.flag(&["alwayscreatelead"]) == Some(true) {
         text.push_str(
             " It always created a lead: switch that on under Integration Configuration if you still want it.",

@@ -11,7 +11,8 @@ use super::{
     records_of,
 };
 use crate::domain::form::{Consent, FormVersion, Locale, Question, QuestionKind};
-use crate::domain::ids::{FormId, FormVersionId};
+use crate::domain::ids::{FormId, FormVersionId, UserId};
+use crate::domain::normalise;
 
 /// The version under which a form is stored as the connector knew it: LinkedIn counts from 1.
 pub const EXPORTED_VERSION: i64 = 0;
@@ -20,11 +21,33 @@ pub const EXPORTED_VERSION: i64 = 0;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DirectoryHere {
     /// Ad accounts.
-    pub accounts: BTreeSet<i64>,
+    pub accounts: BTreeMap<i64, AccountHere>,
     /// Campaigns.
     pub campaigns: BTreeSet<i64>,
     /// Forms, with the ad account of each.
     pub forms: BTreeMap<i64, i64>,
+    /// Whoever may own leads: everybody enabled.
+    pub people: Vec<PersonHere>,
+}
+
+/// An ad account that is here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountHere {
+    /// Whether it is synced.
+    pub is_sync_enabled: bool,
+    /// Whether it has a Default Lead Owner.
+    pub has_owner: bool,
+}
+
+/// Somebody who may own leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonHere {
+    /// Who.
+    pub id: UserId,
+    /// Their name on pages.
+    pub name: String,
+    /// Their e-mail address.
+    pub email: String,
 }
 
 /// An account to add.
@@ -36,6 +59,8 @@ pub struct CarriedAccount {
     pub name: String,
     /// Whether the connector synced it.
     pub is_sync_enabled: bool,
+    /// Who owns the leads of its submissions, where exactly one person here is meant.
+    pub default_lead_owner: Option<UserId>,
 }
 
 /// A campaign to add.
@@ -79,6 +104,8 @@ pub struct CarriedDirectory {
     pub(super) form_names: BTreeMap<String, (i64, i64)>,
     /// LinkedIn's numbers of the accounts that will be here, by what other tables call them.
     pub(super) account_names: BTreeMap<String, i64>,
+    /// LinkedIn's numbers of the uploaded campaigns, by what other tables call them; a name that two have is none of them.
+    pub(super) campaign_names: BTreeMap<String, i64>,
     /// What becomes of the records.
     pub verdicts: Verdicts,
 }
@@ -88,6 +115,13 @@ const CAMPAIGN_TYPES: [&str; 4] = [
     "Sponsored Content",
     "Sponsored InMail",
     "Dynamic Ad",
+];
+/// As later versions of the connector show them.
+const CAMPAIGN_TYPES_LATER: [&str; 4] = [
+    "Text Ad",
+    "LinkedIn Sponsored Content",
+    "LinkedIn Sponsored InMail",
+    "LinkedIn Dynamic Ad",
 ];
 const CAMPAIGN_TYPE_WORDS: [&str; 4] = [
     "TEXT_AD",
@@ -135,11 +169,10 @@ fn carry_accounts(
         let verdict = match linkedin_id {
             None => Verdict::left_out("LinkedIn’s number of the account is missing or no number."),
             Some(linkedin_id) => {
-                let is_new = !here.accounts.contains(&linkedin_id)
-                    && carried
-                        .accounts
-                        .iter()
-                        .all(|one| one.linkedin_id != linkedin_id);
+                let is_repeated = carried
+                    .accounts
+                    .iter()
+                    .any(|one| one.linkedin_id == linkedin_id);
                 for name in [
                     record.key.clone(),
                     record.label.clone(),
@@ -147,23 +180,24 @@ fn carry_accounts(
                 ] {
                     carried.account_names.insert(name, linkedin_id);
                 }
-                if is_new {
-                    let is_sync_enabled = record
-                        .cells
-                        .flag(&["enabledforsync", "syncenabled"])
-                        .unwrap_or(true);
+                let is_sync_enabled = record.cells.flag(&["enabledforsync"]);
+                if let Some(account) = here.accounts.get(&linkedin_id) {
+                    Verdict::there(is_here(record, *account, is_sync_enabled))
+                } else if is_repeated {
+                    Verdict::left_out("Another record of the table is the same account.")
+                } else {
+                    let is_sync_enabled = is_sync_enabled.unwrap_or(true);
+                    let (default_lead_owner, owner) = owner_of(record, &here.people);
                     carried.accounts.push(CarriedAccount {
                         linkedin_id,
                         name: record.label.clone(),
                         is_sync_enabled,
+                        default_lead_owner,
                     });
                     Verdict::becomes(format!(
-                        "An account with Sync enabled {}. It is synced once a profile that sees it is authorized; choose its Default Lead \
-                         Owner then.",
-                        if is_sync_enabled { "on" } else { "off" }
+                        "An account with Sync enabled {}. It is synced once a profile that sees it is authorized. {owner}",
+                        on_or_off(is_sync_enabled)
                     ))
-                } else {
-                    Verdict::there("The account is here.")
                 }
             }
         };
@@ -171,8 +205,66 @@ fn carry_accounts(
             .verdicts
             .insert((Table::Accounts, record.key.clone()), verdict);
     }
-    for account in &here.accounts {
+    for account in here.accounts.keys() {
         carried.account_names.insert(account.to_string(), *account);
+    }
+}
+
+const fn on_or_off(is_on: bool) -> &'static str {
+    if is_on { "on" } else { "off" }
+}
+
+/// What the connector knew otherwise of an account that is here.
+fn is_here(record: &ConnectorRecord, account: AccountHere, was_enabled: Option<bool>) -> String {
+    let mut text = "The account is here.".to_owned();
+    if let Some(was_enabled) = was_enabled.filter(|was| *was != account.is_sync_enabled) {
+        text.push_str(&format!(
+            " Sync enabled stays {}; at the connector it was {}.",
+            on_or_off(account.is_sync_enabled),
+            on_or_off(was_enabled)
+        ));
+    }
+    if let Some(owner) = record.cells.text(&["defaultleadowner"])
+        && !account.has_owner
+    {
+        text.push_str(&format!(
+            " It has no Default Lead Owner here; at the connector it was “{owner}”."
+        ));
+    }
+    text
+}
+
+/// The one person whom the Default Lead Owner names, and a sentence about it.
+fn owner_of(record: &ConnectorRecord, people: &[PersonHere]) -> (Option<UserId>, String) {
+    let Some(wanted) = record.cells.text(&["defaultleadowner"]) else {
+        return (
+            None,
+            "It had no Default Lead Owner: choose one under LinkedIn Accounts.".to_owned(),
+        );
+    };
+    let is_meant = |person: &&PersonHere| {
+        normalise::text(&person.name) == normalise::text(wanted)
+            || normalise::email(&person.email) == normalise::email(wanted)
+    };
+    let mut meant = people.iter().filter(is_meant);
+    match (meant.next(), meant.next()) {
+        (Some(person), None) => (
+            Some(person.id.clone()),
+            format!("Its Default Lead Owner is {}.", person.name),
+        ),
+        (Some(_), Some(_)) => (
+            None,
+            format!(
+                "Its Default Lead Owner was “{wanted}”, and several people here are called so: choose one under LinkedIn Accounts."
+            ),
+        ),
+        (None, _) => (
+            None,
+            format!(
+                "Its Default Lead Owner was “{wanted}”, which is neither the name nor the e-mail address of anybody enabled here: add \
+                 the user and check again, or choose one under LinkedIn Accounts."
+            ),
+        ),
     }
 }
 
@@ -193,6 +285,20 @@ fn carry_campaigns(
     here: &DirectoryHere,
     carried: &mut CarriedDirectory,
 ) {
+    let mut ambiguous = BTreeSet::new();
+    for record in records_of(records, Table::Campaigns) {
+        if let Some(linkedin_id) = record.cells.text(&["linkedinid"]).and_then(number) {
+            let names = &mut carried.campaign_names;
+            names.insert(record.key.clone(), linkedin_id);
+            let other = names.insert(record.label.clone(), linkedin_id);
+            if other.is_some_and(|other| other != linkedin_id) {
+                ambiguous.insert(&record.label);
+            }
+        }
+    }
+    carried
+        .campaign_names
+        .retain(|name, _| !ambiguous.contains(name));
     for record in records_of(records, Table::Campaigns) {
         let linkedin_id = record.cells.text(&["linkedinid"]).and_then(number);
         let verdict = match (
@@ -210,8 +316,9 @@ fn carry_campaigns(
             }
             (Some(_), None) => Verdict::left_out(NO_ACCOUNT),
             (Some(linkedin_id), Some(account)) => {
-                let word = |column: &str, labels: &[&str], words: &[&'static str]| {
-                    let place = option(record.cells.text(&[column])?, labels)?;
+                let word = |column: &str, labels: &[&[&str]], words: &[&'static str]| {
+                    let text = record.cells.text(&[column])?;
+                    let place = labels.iter().find_map(|labels| option(text, labels))?;
                     words.get(place).copied()
                 };
                 let time = |column: &str| moment(record.cells.text(&[column])?).ok();
@@ -219,10 +326,14 @@ fn carry_campaigns(
                     account,
                     linkedin_id,
                     name: record.label.clone(),
-                    campaign_type: word("campaigntype", &CAMPAIGN_TYPES, &CAMPAIGN_TYPE_WORDS),
+                    campaign_type: word(
+                        "campaigntype",
+                        &[&CAMPAIGN_TYPES, &CAMPAIGN_TYPES_LATER],
+                        &CAMPAIGN_TYPE_WORDS,
+                    ),
                     linkedin_status: word(
                         "linkedinstatus",
-                        &CAMPAIGN_STATES,
+                        &[&CAMPAIGN_STATES],
                         &CAMPAIGN_STATE_WORDS,
                     ),
                     schedule: (time("startdate"), time("enddate")),
@@ -336,11 +447,7 @@ fn form_verdict(
     {
         return Verdict::left_out("Another record of the table is the same form.");
     }
-    let Some(account) = account_of(
-        record,
-        &["linkedinparentaccount", "parentaccount", "linkedinaccount"],
-        carried,
-    ) else {
+    let Some(account) = account_of(record, &["linkedinparentaccount"], carried) else {
         return Verdict::left_out(NO_ACCOUNT);
     };
     let version = version_of(record, questions, records);

@@ -1,10 +1,12 @@
 //! Coming from Microsoft's withdrawn connector: what the records of its exported tables become here, and which stay behind.
 //!
 //! The names of its tables and columns stand in dataverse-api.md §5. Exports come in several shapes: with logical names
-//! (`msdyncrm_leadfield`) or with display names (“Lead field”), options as numbers or labels, lookups as GUIDs or names.
+//! (`msdyncrm_leadfield`) or with display names (“Lead field”), options as numbers or labels, lookups as GUIDs or names, times in
+//! UTC or as whoever exported reads them.
 
 mod cells;
 mod configuration;
+mod dates;
 mod directory;
 mod submissions;
 mod tables;
@@ -18,17 +20,25 @@ use crate::domain::words::words;
 
 pub use cells::{RecordCells, folded};
 pub use configuration::{CarriedConfiguration, carry_configuration};
+pub use dates::{DateOrder, DateProblem, DateReading, settle_times};
 pub use directory::{
-    CarriedAccount, CarriedCampaign, CarriedDirectory, CarriedForm, DirectoryHere,
-    EXPORTED_VERSION, carry_directory,
+    AccountHere, CarriedAccount, CarriedCampaign, CarriedDirectory, CarriedForm, DirectoryHere,
+    EXPORTED_VERSION, PersonHere, carry_directory,
 };
-pub use submissions::{CarriedSubmission, CarriedSubmissions, carry_submissions, response_ids};
-pub use tables::{ConnectorTable, recognise, record_of};
+pub use submissions::{
+    CarriedSubmission, CarriedSubmissions, LateAnswers, ResponsesHere, answered_response_ids,
+    carry_submissions, response_ids, tie_of,
+};
+pub use tables::{
+    ConnectorTable, NotCarried, matching_fail_of, not_carried, recognise, record_of,
+    record_of_response,
+};
 
 words! {
     /// What becomes of a record.
     pub enum Outcome {
         Becomes = "becomes" => "Comes along",
+        Notes = "notes" => "Noted as handled",
         There = "there" => "Here already",
         Helps = "helps" => "Only looked up",
         LeftOut = "left_out" => "Stays behind",

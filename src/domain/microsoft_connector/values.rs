@@ -1,6 +1,8 @@
 //! Values of exported cells that stand for something: LinkedIn's numbers, options, and times in several ways of writing.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
+
+use super::dates::machine_time;
 
 /// The first number of Dataverse's own options.
 const OPTION_BASE: i64 = 192_350_000;
@@ -31,42 +33,15 @@ pub(super) fn option(text: &str, labels: &[&str]) -> Option<usize> {
         .filter(|place| *place < labels.len())
 }
 
-/// A time; where it names no zone it is taken for UTC.
+/// A time as [`super::settle_times`] leaves it.
 ///
 /// # Errors
-/// A sentence that says how to write it.
+/// A sentence that says what to do.
 pub(super) fn moment(text: &str) -> Result<DateTime<Utc>, String> {
-    let text = text.trim();
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Ok(time.to_utc());
-    }
-    let whole = text
-        .trim_end_matches('Z')
-        .replace(['\u{202f}', '\u{a0}'], " ");
-    for format in [
-        "%Y-%m-%dT%H:%M:%S%.f",
-        "%Y-%m-%d %H:%M:%S%.f",
-        "%Y-%m-%d %H:%M",
-        "%d.%m.%Y %H:%M:%S",
-        "%d.%m.%Y %H:%M",
-        // Only the United States write the half of the day behind it, and they write the month first.
-        "%m/%d/%Y %I:%M:%S %p",
-        "%m/%d/%Y %I:%M %p",
-    ] {
-        if let Ok(time) = NaiveDateTime::parse_from_str(&whole, format) {
-            return Ok(time.and_utc());
-        }
-    }
-    for format in ["%Y-%m-%d", "%d.%m.%Y"] {
-        if let Some(time) = NaiveDate::parse_from_str(&whole, format)
-            .ok()
-            .and_then(|day| day.and_hms_opt(0, 0, 0))
-        {
-            return Ok(time.and_utc());
-        }
-    }
-    Err(format!(
-        "The time “{}” can be read in several ways: export it like 2024-03-05T10:20:00Z.",
-        text.chars().take(40).collect::<String>()
-    ))
+    machine_time(text).ok_or_else(|| {
+        format!(
+            "The time “{}” cannot be read: write it like 2024-03-05T10:20:00Z, and upload the file again.",
+            text.chars().take(40).collect::<String>()
+        )
+    })
 }

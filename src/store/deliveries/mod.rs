@@ -24,7 +24,7 @@ use super::{AnyConn, StoreError, audit, database_now};
 use crate::domain::delivery::{DeliveryEvent, DeliveryState};
 use crate::domain::ids::{LeadId, OrganizationId};
 use crate::domain::lead::{Lead, LeadStatus};
-use crate::domain::submission::MatchingStatus;
+use crate::domain::submission::{MatchingStatus, SubmissionReason};
 use crate::insert_rows;
 use crate::store::intake::DecidedSubmission;
 
@@ -272,12 +272,14 @@ pub(super) fn enqueue_failed_submissions(
     let failed: Vec<&str> = decided
         .iter()
         .filter(|submission| {
-            matches!(
-                submission.matching_status,
-                MatchingStatus::MatchFailed
-                    | MatchingStatus::LeadCreationFailed
-                    | MatchingStatus::LeadUpdateFailed
-            )
+            // What failed at Microsoft's connector long ago is no news.
+            submission.reason != Some(SubmissionReason::BroughtAlong)
+                && matches!(
+                    submission.matching_status,
+                    MatchingStatus::MatchFailed
+                        | MatchingStatus::LeadCreationFailed
+                        | MatchingStatus::LeadUpdateFailed
+                )
         })
         .map(|submission| submission.id.as_str())
         .collect();

@@ -9,10 +9,12 @@ use super::campaigns::{SeenCampaign, save_campaigns};
 use super::forms::{SeenForm, save_forms};
 use super::new_id;
 use crate::domain::account::{CampaignSyncStatus, FormSyncStatus, OwnerType};
-use crate::domain::ids::AccountId;
-use crate::domain::microsoft_connector::{CarriedAccount, CarriedDirectory, DirectoryHere};
+use crate::domain::ids::{AccountId, UserId};
+use crate::domain::microsoft_connector::{
+    AccountHere, CarriedAccount, CarriedDirectory, DirectoryHere, PersonHere,
+};
 use crate::store::columns;
-use crate::store::schema::{campaigns, lead_forms, linkedin_accounts};
+use crate::store::schema::{campaigns, lead_forms, linkedin_accounts, users};
 use crate::store::{AnyConn, StoreError};
 
 /// What is here, by LinkedIn's numbers.
@@ -26,10 +28,42 @@ pub fn here(conn: &mut AnyConn) -> Result<DirectoryHere, StoreError> {
         .select((lead_forms::linkedin_id, linkedin_accounts::linkedin_id))
         .load(conn)?;
     let campaigns: Vec<i64> = campaigns::table.select(campaigns::linkedin_id).load(conn)?;
+    let accounts: Vec<(i64, bool, Option<String>)> = linkedin_accounts::table
+        .filter(linkedin_accounts::owner_type.eq(OwnerType::SponsoredAccount.as_str()))
+        .select((
+            linkedin_accounts::linkedin_id,
+            linkedin_accounts::is_sync_enabled,
+            linkedin_accounts::default_lead_owner_id,
+        ))
+        .load(conn)?;
+    let people: Vec<(String, String, String)> = users::table
+        .filter(users::is_enabled.eq(true))
+        .order(users::id)
+        .select((users::id, users::name, users::email))
+        .load(conn)?;
     Ok(DirectoryHere {
-        accounts: account_ids(conn)?.into_keys().collect(),
+        accounts: accounts
+            .into_iter()
+            .map(|(number, is_sync_enabled, owner)| {
+                let account = AccountHere {
+                    is_sync_enabled,
+                    has_owner: owner.is_some(),
+                };
+                (number, account)
+            })
+            .collect(),
         campaigns: campaigns.into_iter().collect(),
         forms: forms.into_iter().collect(),
+        people: people
+            .into_iter()
+            .map(|(id, name, email)| {
+                Ok(PersonHere {
+                    id: columns::id("users", &id)?,
+                    name,
+                    email,
+                })
+            })
+            .collect::<Result<_, StoreError>>()?,
     })
 }
 
@@ -125,6 +159,7 @@ fn add_account(
             a::name.eq(&account.name),
             a::is_test.eq(false),
             a::is_sync_enabled.eq(account.is_sync_enabled),
+            a::default_lead_owner_id.eq(account.default_lead_owner.as_ref().map(UserId::as_str)),
             a::form_sync_status.eq(FormSyncStatus::NotSyncing.as_str()),
             a::campaign_sync_status.eq(CampaignSyncStatus::Pending.as_str()),
             a::next_sync_at.eq(None::<NaiveDateTime>),

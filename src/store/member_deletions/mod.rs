@@ -17,8 +17,8 @@ use super::schema::{
     lead_notifications as n, submission_acts, submission_contents,
 };
 use super::{
-    AnyConn, StoreError, audit, columns, lead_edits, lead_merges as merges, lead_rows, lock_leads,
-    match_aliases, report_facts,
+    AnyConn, StoreError, audit, columns, connector_records, lead_edits, lead_merges as merges,
+    lead_rows, lock_leads, match_aliases, report_facts,
 };
 use crate::domain::ids::{LeadId, SubmissionId};
 use crate::domain::lead::{FieldKey, FieldOrigin, Lead, Origin};
@@ -84,6 +84,7 @@ pub fn carry_out_one(
     let Some((id, response_id, occurred_at)) = due else {
         return Ok(false);
     };
+    let uploaded = connector_records::erase_responses(conn, &[&response_id])?;
     let submission: Option<String> = s::table
         .filter(s::response_id.eq(&response_id))
         .filter(
@@ -114,6 +115,20 @@ pub fn carry_out_one(
                 "deleted_at_linkedin": occurred_at.and_utc().to_rfc3339(),
                 "policy": policy.as_str(),
                 "lead_fields_erased": erased,
+                "uploaded_records_erased": uploaded,
+            })),
+        )?;
+    } else if uploaded > 0 {
+        audit::record(
+            conn,
+            now,
+            &audit::Actor::s2s_inbound(),
+            "microsoft_connector.deleted_by_member",
+            ("microsoft_connector", "records", &response_id),
+            None,
+            Some(json!({
+                "deleted_at_linkedin": occurred_at.and_utc().to_rfc3339(),
+                "uploaded_records_erased": uploaded,
             })),
         )?;
     }

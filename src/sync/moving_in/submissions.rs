@@ -1,30 +1,129 @@
 //! Submissions that come along: in LinkedIn's shape of a response, so that they are read as any other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::domain::account::LeadType;
 use crate::domain::ids::SubmissionId;
 use crate::domain::microsoft_connector::{
-    CarriedSubmission, ConnectorRecords, EXPORTED_VERSION, response_ids,
+    CarriedSubmission, ConnectorRecords, EXPORTED_VERSION, LateAnswers, ResponsesHere,
+    answered_response_ids, response_ids,
 };
 use crate::domain::submission::{ProcessingState, SubmissionReason};
+use crate::store::connector_responses::{self, Content};
 use crate::store::directory::{brought, campaigns, forms};
 use crate::store::intake::{self, DecidedSubmission};
-use crate::store::{AnyConn, StoreError, connector_responses};
+use crate::store::{AnyConn, StoreError, member_deletions};
 use crate::sync::intake::{Place, Response};
 
-/// Those of the uploaded responses that are here.
+/// What is here of the uploaded responses.
 pub(super) fn here(
     conn: &mut AnyConn,
     records: &ConnectorRecords,
-) -> Result<BTreeSet<String>, StoreError> {
+) -> Result<ResponsesHere, StoreError> {
     let ids: Vec<&str> = response_ids(records).collect();
-    Ok(intake::known(conn, &ids)?.into_keys().collect())
+    // Texts are long, and only those are looked into to which answers may be added.
+    let answered: Vec<&str> = answered_response_ids(records).into_iter().collect();
+    let open = connector_responses::open(conn, &answered)?;
+    Ok(ResponsesHere {
+        known: intake::known(conn, &ids)?.into_keys().collect(),
+        open: open
+            .into_iter()
+            .map(|one| (one.response_id, numbers_in(&one.raw)))
+            .collect(),
+        noted: connector_responses::noted(conn, &ids)?
+            .into_keys()
+            .collect(),
+        deleted: member_deletions::among(conn, &ids)?,
+    })
+}
+
+/// The lists of a response that hold answers and consents, and what numbers them there.
+const PARTS: [(&str, &str); 2] = [("answers", "questionId"), ("consentResponses", "consentId")];
+
+/// The numbers of the questions and consents in a text that [`raw`] made.
+fn numbers_in(text: &[u8]) -> BTreeSet<i64> {
+    let response: Value = serde_json::from_slice(text).unwrap_or_default();
+    PARTS
+        .iter()
+        .filter_map(|(list, number)| {
+            let items = response.get("formResponse")?.get(list)?.as_array()?;
+            Some(
+                items
+                    .iter()
+                    .filter_map(move |item| item.get(number)?.as_i64()),
+            )
+        })
+        .flatten()
+        .collect()
+}
+
+fn answer(question: i64, text: &str) -> Value {
+    json!({ "questionId": question, "answerDetails": { "textQuestionAnswer": { "answer": text } } })
+}
+
+fn consent(consent: i64, is_given: bool) -> Value {
+    json!({ "consentId": consent, "accepted": is_given })
+}
+
+/// Adds answers to submissions that came along without them.
+pub(super) fn extend(conn: &mut AnyConn, late: &[LateAnswers]) -> Result<(), StoreError> {
+    let ids: Vec<&str> = late.iter().map(|one| one.response_id.as_str()).collect();
+    let late: BTreeMap<&str, &LateAnswers> = late
+        .iter()
+        .map(|one| (one.response_id.as_str(), one))
+        .collect();
+    let mut extended = Vec::with_capacity(late.len());
+    for open in connector_responses::open(conn, &ids)? {
+        let Some(late) = late.get(open.response_id.as_str()) else {
+            continue;
+        };
+        let corrupt = || StoreError::Corrupt {
+            table: "submission_contents",
+            column: "raw",
+            id: open.id.as_str().to_owned(),
+        };
+        let mut response: Value = serde_json::from_slice(&open.raw).map_err(|_| corrupt())?;
+        let added = [
+            late.answers
+                .iter()
+                .map(|(question, text)| answer(*question, text))
+                .collect::<Vec<_>>(),
+            late.consents
+                .iter()
+                .map(|(number, is_given)| consent(*number, *is_given))
+                .collect(),
+        ];
+        for ((list, _), added) in PARTS.iter().zip(added) {
+            let items = response
+                .get_mut("formResponse")
+                .and_then(|part| part.get_mut(list))
+                .and_then(Value::as_array_mut)
+                .ok_or_else(corrupt)?;
+            items.extend(added);
+        }
+        let text = to_raw_value(&response).map_err(|_| corrupt())?;
+        // The text says its type itself.
+        let place = Place {
+            lead_type: LeadType::Sponsored,
+            is_test: false,
+            until: open.submitted_at,
+        };
+        let response = Response::read(text, place);
+        extended.push(Content {
+            submitted_at: None,
+            version: None,
+            content_hash: response.content_hash.clone(),
+            raw: response.raw.get().as_bytes().to_vec(),
+            id: open.id,
+            response_id: open.response_id,
+        });
+    }
+    connector_responses::replace(conn, &extended)
 }
 
 /// The answers in LinkedIn's shape of a response.
@@ -38,14 +137,12 @@ fn raw(submission: &CarriedSubmission, version: i64) -> Result<Box<RawValue>, se
     let answers: Vec<_> = submission
         .answers
         .iter()
-        .map(|(question, text)| {
-            json!({ "questionId": question, "answerDetails": { "textQuestionAnswer": { "answer": text } } })
-        })
+        .map(|(question, text)| answer(*question, text))
         .collect();
     let consents: Vec<_> = submission
         .consents
         .iter()
-        .map(|(consent, is_given)| json!({ "consentId": consent, "accepted": is_given }))
+        .map(|(number, is_given)| consent(*number, *is_given))
         .collect();
     let metadata = submission.campaign.map(|campaign| {
         json!({ "sponsoredLeadMetadata": { "campaign": format!("urn:li:sponsoredCampaign:{campaign}") } })
@@ -113,9 +210,7 @@ pub(super) fn add(
         let response = Response::read(text, place);
         let processing_state = submission.status.processing_state();
         let is_decided = processing_state != ProcessingState::Unprocessed;
-        if is_decided {
-            handled.push(submission.response_id.clone());
-        }
+        handled.push((submission.response_id.clone(), submission.status));
         rows.push(DecidedSubmission {
             id: SubmissionId::new(new_id()),
             response_id: submission.response_id.clone(),

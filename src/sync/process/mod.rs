@@ -120,6 +120,7 @@ pub fn run(
     }
     working.save(conn)?;
     store::intake::save(conn, &decided)?;
+    adoption::conclude(conn, &decided)?;
     store::intake::add_changes(conn, working.into_changes())?;
     Ok(counts)
 }

@@ -119,6 +119,17 @@ impl Places<'_> {
         if self.batch.wish.is_some() {
             return Readiness::Ready(mapped);
         }
+        if let Some(status) = item.handled {
+            return Readiness::Settled {
+                mapped: Some(mapped),
+                decision: Decision::without_comparison(
+                    Action::None,
+                    status,
+                    SubmissionReason::BroughtAlong,
+                ),
+                detail: None,
+            };
+        }
         if let Some(decision) = Decision::for_test_lead(content.is_test, &rules.settings) {
             return Readiness::Settled {
                 mapped: Some(mapped),

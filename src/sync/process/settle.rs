@@ -51,7 +51,13 @@ impl Places<'_> {
                 (Some(mapped), record, None, lead_id)
             }
         };
-        if !item.content.is_test || record.reason != SubmissionReason::TestLeadIgnored {
+        // What happened elsewhere, or not at all, is no outcome of this run.
+        let is_counted = match record.reason {
+            SubmissionReason::BroughtAlong => false,
+            SubmissionReason::TestLeadIgnored => !item.content.is_test,
+            _ => true,
+        };
+        if is_counted {
             match record.status {
                 // A submission that made its lead before keeps that status, and made none now.
                 MatchingStatus::NewLeadCreated
@@ -263,6 +269,7 @@ impl Places<'_> {
             known,
             response,
             content,
+            ..
         } = item;
         let name = mapped
             .and_then(|mapped| {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use crate::domain::ids::{LeadId, SubmissionId};
-use crate::domain::submission::ProcessingState;
+use crate::domain::submission::{MatchingStatus, ProcessingState};
 use crate::store::intake::Known;
 use crate::store::run_counts::RunCounts;
 use crate::store::{self, AnyConn, StoreError};
@@ -17,6 +17,8 @@ pub(super) struct Item<'a> {
     pub(super) known: Option<Known>,
     pub(super) response: &'a Response,
     pub(super) content: Content,
+    /// What Microsoft's connector made of it, where nothing is to be decided again.
+    pub(super) handled: Option<MatchingStatus>,
 }
 
 /// The responses that may need a decision, without waiting for anybody: new ones, ones that LinkedIn sent with other
@@ -95,6 +97,7 @@ pub(super) fn undecided<'a>(
             known,
             response,
             content: response.content(),
+            handled: None,
         });
     }
     items.sort_by(|a, b| {
