@@ -57,19 +57,30 @@ fn of_file(problem: String) -> Problem {
     ("file", problem)
 }
 
-/// Opens a file: its folded headers, its rows, and whether it says that more follows elsewhere.
-fn open(file: &UploadedFile) -> Result<(Vec<String>, Sheet, bool), String> {
+/// A file that can be read.
+struct Opened {
+    /// Its headers, folded.
+    headers: Vec<String>,
+    sheet: Sheet,
+    /// Whether it says that more follows elsewhere.
+    has_more: bool,
+}
+
+fn open(file: &UploadedFile) -> Result<Opened, String> {
     let start = file
         .bytes
         .strip_prefix(b"\xEF\xBB\xBF")
         .unwrap_or(&file.bytes);
     let first = start.iter().find(|byte| !byte.is_ascii_whitespace());
     if matches!(first, Some(b'{' | b'[')) {
-        let (headers, rows, has_more) = json(start)?;
-        return Ok((headers, Sheet::Json(rows.into_iter()), has_more));
+        return json(start);
     }
     let (headers, rows) = csv(&file.bytes)?;
-    Ok((headers, Sheet::Csv(Box::new(rows)), false))
+    Ok(Opened {
+        headers,
+        sheet: Sheet::Csv(Box::new(rows)),
+        has_more: false,
+    })
 }
 
 fn csv(bytes: &Bytes) -> Result<(Vec<String>, Rows), String> {
@@ -78,8 +89,8 @@ fn csv(bytes: &Bytes) -> Result<(Vec<String>, Rows), String> {
     Ok((headers.iter().map(|header| folded(header)).collect(), rows))
 }
 
-/// Headers, rows and whether more follows, of `{"value": [{…}, …]}` or a bare list of records.
-fn json(text: &[u8]) -> Result<(Vec<String>, Vec<Vec<String>>, bool), String> {
+/// Opens `{"value": [{…}, …]}` or a bare list of records.
+fn json(text: &[u8]) -> Result<Opened, String> {
     let no_list = || {
         "The file begins like JSON, but it is neither an answer of the Web API ({\"value\": […]}) nor a list of records.".to_owned()
     };
@@ -124,7 +135,11 @@ fn json(text: &[u8]) -> Result<(Vec<String>, Vec<Vec<String>>, bool), String> {
             *header = name;
         }
     }
-    Ok((headers, rows, has_more))
+    Ok(Opened {
+        headers,
+        sheet: Sheet::Json(rows.into_iter()),
+        has_more,
+    })
 }
 
 /// Reads a whole file. The error is the field and a sentence about it.
@@ -133,7 +148,11 @@ pub(super) fn read(upload: &Upload) -> Result<ReadFile, Problem> {
         .file("file")
         .ok_or_else(|| of_file("Choose a CSV or JSON file.".to_owned()))?;
     let reading = reading(upload)?;
-    let (headers, mut sheet, has_more) = open(file).map_err(of_file)?;
+    let Opened {
+        headers,
+        mut sheet,
+        has_more,
+    } = open(file).map_err(of_file)?;
     let table = table_of(upload, &headers, file, &mut sheet)?;
     let columns = table.columns(&headers);
     let mut left_out = LeftOut {
@@ -241,7 +260,11 @@ mod tests {
 
     #[test]
     fn an_answer_of_the_web_api_is_a_sheet() {
-        let (headers, rows, has_more) = json(
+        let Opened {
+            headers,
+            mut sheet,
+            has_more,
+        } = json(
             br#" {"@odata.context": "x", "@odata.nextLink": "y", "value": [
                 {"@odata.etag": "W/1", "msdyncrm_name": "Fair", "_msdyncrm_lead_value": null},
                 {"msdyncrm_name": "Spring", "_msdyncrm_lead_value": "7c9e6679-7425-40de-944b-e07fc1f90ae7",
@@ -249,9 +272,9 @@ mod tests {
         )
         .unwrap();
         assert_eq!(headers, ["name", "lead", "activated", "type"]);
-        assert_eq!(rows[0], ["Fair"]);
+        assert_eq!(sheet.next().unwrap().unwrap(), ["Fair"]);
         assert_eq!(
-            rows[1],
+            sheet.next().unwrap().unwrap(),
             [
                 "Spring",
                 "7c9e6679-7425-40de-944b-e07fc1f90ae7",
@@ -261,7 +284,8 @@ mod tests {
         );
         assert!(has_more);
         for text in [&b"{}"[..], b"[1]", b"{\"value\": 1}", b"[{"] {
-            assert!(json(text).unwrap_err().contains("begins like JSON"));
+            let problem = json(text).err().unwrap();
+            assert!(problem.contains("begins like JSON"));
         }
     }
 }
