@@ -134,6 +134,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "sandbox",
             // What destinations may be is kept by the HTTP client.
             "destination_address",
+            "http_answer",
             "settings",
         ],
     ),
