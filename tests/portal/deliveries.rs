@@ -216,7 +216,7 @@ async fn a_dead_delivery_is_retried_by_a_person_and_a_pause_holds() {
         time_passes(&portal);
         delivery::run_due(&portal.sync).await.unwrap();
     }
-    assert_eq!(states(&portal), ["lead_created failed"]);
+    assert_eq!(states(&portal), ["lead_created dead"]);
     let page = browser.get("/deliveries?state=dead").await.expect(200);
     browser
         .submit_and_follow(&page, "Retry all failed and dead ones that match", &[])
