@@ -228,12 +228,14 @@ async fn times_that_can_be_read_in_two_ways_are_asked_about_and_rows_are_counted
     );
 }
 
+/// LinkedIn's number of a form, its account's, and the questions with their names.
+type FormFacts = (String, String, Vec<(String, String)>);
+
 /// What the connector knew of a portal that has read LinkedIn's history.
 struct Known {
     /// LinkedIn's number and the name.
     accounts: Vec<(String, String)>,
-    /// LinkedIn's number, its account's, and the questions with their names.
-    forms: Vec<(String, String, Vec<(String, String)>)>,
+    forms: Vec<FormFacts>,
     responses: Vec<Submitted>,
 }
 
