@@ -103,7 +103,7 @@ pub enum DataverseError {
     /// 429: the service protection limits.
     #[error("the organization's limit was reached ({refusal})")]
     Throttled {
-        /// `Retry-After`, at most [`RETRY_AFTER_CAP`].
+        /// `Retry-After`, at most [`RETRY_AFTER_CAP`](crate::http_answer::RETRY_AFTER_CAP).
         retry_after: Option<Duration>,
         /// Dataverse's words.
         refusal: Box<Refusal>,
