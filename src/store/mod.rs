@@ -23,6 +23,7 @@ pub mod consents;
 mod counts;
 pub mod custom_fields;
 pub mod database;
+pub mod dataverse_columns;
 pub mod dataverse_organizations;
 pub mod deliveries;
 pub mod destinations;

@@ -16,8 +16,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::dynamics::Stage;
-use crate::support::a_lead;
 use crate::support::builders::a_moment;
+use crate::support::{Page, a_lead};
 
 fn id_of(lead: &LeadId) -> Uuid {
     Uuid::try_parse(lead.as_str()).unwrap()
@@ -28,6 +28,17 @@ fn slow(path: &str) -> DataverseFault {
         .on(path)
         .times(1)
         .seconds(1)
+}
+
+/// Clicks the button of the organization's page; answers the page after it.
+async fn add_key(stage: &Stage) -> Page {
+    let path = format!("/settings/organizations/{}", stage.organization);
+    let page = stage.browser.get(&path).await.expect(200);
+    stage
+        .browser
+        .submit_and_follow(&page, "Add the column and the key", &[])
+        .await
+        .expect(200)
 }
 
 async fn soon() {
@@ -374,13 +385,7 @@ async fn with_the_alternate_key_a_record_is_found_again_whatever_people_change_i
         json!({ "lastname": "L", "emailaddress1": "ada@example.com" }),
     );
     assert_eq!(stage.deliver().await, 1);
-    let path = format!("/settings/organizations/{}", stage.organization);
-    let page = stage.browser.get(&path).await.expect(200);
-    let page = stage
-        .browser
-        .submit_and_follow(&page, "Add the column and the key", &[])
-        .await
-        .expect(200);
+    let page = add_key(&stage).await;
     let page = page.expect_text("One lead is sent again");
     drop(page.expect_text("No second record of the same lead"));
     assert_eq!(stage.deliver().await, 1);
@@ -400,15 +405,45 @@ async fn with_the_alternate_key_a_record_is_found_again_whatever_people_change_i
     assert_eq!(stage.dynamics.leads().len(), 1);
     assert_eq!(record()["lastname"], "King");
 
-    // The columns page keeps it, and a second click changes nothing.
+    // The columns page shows it.
     let columns = stage
         .browser
-        .get(&format!("{path}/columns"))
+        .get(&format!(
+            "/settings/organizations/{}/columns",
+            stage.organization
+        ))
         .await
         .expect(200);
     drop(columns.expect_text("Id of the lead here"));
     let added = "SELECT count(*) FROM audit_entries WHERE action = 'organization.key_added'";
     assert_eq!(stage.portal.database.number(added), 1);
+}
+
+#[tokio::test]
+async fn a_column_that_is_mapped_gets_the_key_and_one_that_is_gone_is_replaced() {
+    for (mapped, keyed) in [
+        ("address1_line3", "address1_line3"),
+        ("new_gone", "leadgen_leadid"),
+    ] {
+        let stage = Stage::new().await;
+        let mapping = format!(
+            r#"[{{"part":"id","column":"{mapped}"}},{{"part":"last_name","column":"lastname"}}]"#
+        );
+        stage.portal.database.execute(&format!(
+            "UPDATE dataverse_organizations SET column_mapping = '{mapping}'"
+        ));
+        drop(add_key(&stage).await.expect_text("The column and its key"));
+        let kept = stage
+            .portal
+            .database
+            .texts("SELECT column_mapping AS value FROM dataverse_organizations");
+        let line = format!(r#""part":"id","column":"{keyed}""#);
+        assert!(kept[0].contains(&line), "{kept:?}");
+        assert_eq!(kept[0].matches(r#""part":"id""#).count(), 1);
+        let organizations = &stage.portal.sync.organizations;
+        let client = organizations.client(&stage.organization).await.unwrap();
+        assert!(client.key_on(keyed).await.unwrap().is_some());
+    }
 }
 
 #[tokio::test]
@@ -421,13 +456,7 @@ async fn without_the_privilege_to_customise_no_key_is_added_and_the_page_says_wh
             missing_privileges: ["prvCreateAttribute".to_owned()].into(),
             ..stage.dynamics.sandbox.settings()
         });
-    let path = format!("/settings/organizations/{}", stage.organization);
-    let page = stage.browser.get(&path).await.expect(200);
-    let page = stage
-        .browser
-        .submit_and_follow(&page, "Add the column and the key", &[])
-        .await
-        .expect(200);
+    let page = add_key(&stage).await;
     let page = page.expect_text("The key was not added.");
     drop(page.expect_text("prvCreateAttribute"));
 }

@@ -333,19 +333,25 @@ pub fn retry(conn: &mut AnyConn, filter: &DeliveryFilter) -> Result<usize, Store
                 due.push(id);
             }
         }
-        for chunk in due.chunks(500) {
-            diesel::update(d::table.filter(d::id.eq_any(chunk)))
-                .set((
-                    d::state.eq(DeliveryState::Pending.as_str()),
-                    d::retried_from.eq(d::attempts),
-                    d::next_attempt_at.eq(at),
-                    d::updated_at.eq(at),
-                ))
-                .execute(conn)?;
-        }
+        make_due(conn, &due, at)?;
         retried += due.len();
         before = Some(last.clone());
     }
+}
+
+/// Lets deliveries wait as if they had not been tried yet, due at this time.
+fn make_due(conn: &mut AnyConn, ids: &[&str], at: NaiveDateTime) -> Result<(), StoreError> {
+    for chunk in ids.chunks(500) {
+        diesel::update(d::table.filter(d::id.eq_any(chunk)))
+            .set((
+                d::state.eq(DeliveryState::Pending.as_str()),
+                d::retried_from.eq(d::attempts),
+                d::next_attempt_at.eq(at),
+                d::updated_at.eq(at),
+            ))
+            .execute(conn)?;
+    }
+    Ok(())
 }
 
 /// Lane, lead and event of what waits for these leads.
@@ -395,15 +401,7 @@ pub fn retry_one(conn: &mut AnyConn, id: &DeliveryId) -> Result<(), StoreError> 
             ));
         }
     }
-    diesel::update(d::table.find(id.as_str()))
-        .set((
-            d::state.eq(DeliveryState::Pending.as_str()),
-            d::retried_from.eq(d::attempts),
-            d::next_attempt_at.eq(at),
-            d::updated_at.eq(at),
-        ))
-        .execute(conn)?;
-    Ok(())
+    make_due(conn, &[id.as_str()], at)
 }
 
 /// Counts the deliveries of a queue by state.

@@ -7,7 +7,7 @@ use crate::domain::column_mapping::{ColumnMapping, LeadPart};
 use crate::domain::ids::OrganizationId;
 use crate::domain::lead_column::LeadColumn;
 use crate::domain::organization::KeyState;
-use crate::store::dataverse_organizations;
+use crate::store::dataverse_columns;
 
 /// The column that is added where none is mapped, and its name in requests.
 const SCHEMA_NAME: &str = "leadgen_LeadId";
@@ -37,11 +37,14 @@ impl Organizations {
         let organization = id.clone();
         let mapping = self
             .store
-            .read(move |conn| dataverse_organizations::column_mapping(conn, &organization))
+            .read(move |conn| dataverse_columns::mapping(conn, &organization))
             .await?;
-        let column = id_column(&mapping).unwrap_or(COLUMN).to_owned();
         let mut columns = client.lead_columns().await?;
-        if !columns.iter().any(|known| known.name == column) {
+        let is_there = |name: &str| columns.iter().any(|known| known.name == name);
+        // One that is mapped and gone cannot be made again under its name.
+        let mapped = id_column(&mapping).filter(|name| is_there(name));
+        let column = mapped.unwrap_or(COLUMN).to_owned();
+        if !is_there(&column) {
             client.add_text_column(SCHEMA_NAME, LABEL, LENGTH).await?;
             columns = client.lead_columns().await?;
         }

@@ -26,7 +26,7 @@ use crate::domain::organization::{
     self, CheckStep, CredentialKind, KeyState, OrganizationTrouble, missing_privileges,
 };
 use crate::store::dataverse_organizations::{self, Check, Reach, SealedCredential};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, dataverse_columns};
 
 /// Clients by organization, each with what it was built from.
 type Clients = Arc<Mutex<HashMap<OrganizationId, (Reach, Vec<u8>, DataverseClient)>>>;
@@ -302,7 +302,7 @@ impl Organizations {
             .write(move |tx| {
                 dataverse_organizations::record_check(tx, &id, &reach, &kept, columns.as_deref())?;
                 match key {
-                    Some(key) => dataverse_organizations::set_key_state(tx, &id, key),
+                    Some(key) => dataverse_columns::set_key_state(tx, &id, key),
                     None => Ok(()),
                 }
             })
@@ -322,7 +322,7 @@ impl Organizations {
         let (mapping, known) = self
             .store
             .read(move |conn| {
-                let mapping = dataverse_organizations::column_mapping(conn, &organization)?;
+                let mapping = dataverse_columns::mapping(conn, &organization)?;
                 let known = dataverse_organizations::get(conn, &organization)?.key_state;
                 Ok::<_, StoreError>((mapping, known))
             })

@@ -15,7 +15,7 @@ use crate::domain::lead_column::{LeadColumn, LeadColumnKind};
 use crate::domain::matching::MatchingStrategy;
 use crate::store::audit::Actor;
 use crate::store::dataverse_organizations::DynamicsOrganization;
-use crate::store::{StoreError, custom_fields, deliveries, matching_strategies};
+use crate::store::{StoreError, custom_fields, dataverse_columns, deliveries, matching_strategies};
 use crate::web::leads::show::part_label;
 use crate::web::{Answer, FieldErrors, Flash, Form, Path, Portal, Shell};
 
@@ -188,8 +188,8 @@ async fn known(portal: &Portal, id: &OrganizationId) -> Result<Known, StoreError
         .read(move |conn| {
             Ok(Known {
                 of: dynamics::get(conn, &id)?,
-                columns: dynamics::lead_columns(conn, &id)?,
-                mapping: dynamics::column_mapping(conn, &id)?,
+                columns: dataverse_columns::of(conn, &id)?,
+                mapping: dataverse_columns::mapping(conn, &id)?,
                 fields: custom_fields::fields(conn)?,
                 strategy: match matching_strategies::active(conn) {
                     Ok(strategy) => Some(strategy),
@@ -284,9 +284,9 @@ pub async fn save_columns(
     let queued = portal
         .store
         .write(move |tx| {
-            let before = dynamics::column_mapping(tx, &changed)?;
+            let before = dataverse_columns::mapping(tx, &changed)?;
             let now = portal_tx.clock.now();
-            dynamics::set_column_mapping(tx, &changed, version, &mapping, now)?;
+            dataverse_columns::set_mapping(tx, &changed, version, &mapping, now)?;
             let queued = if sends_again {
                 deliveries::enqueue_again(tx, &changed)?
             } else {

@@ -11,7 +11,7 @@ use crate::domain::column_mapping::{ColumnRule, LeadPart};
 use crate::domain::ids::OrganizationId;
 use crate::domain::organization::OrganizationTrouble;
 use crate::store::audit::Actor;
-use crate::store::{StoreError, deliveries};
+use crate::store::{StoreError, dataverse_columns, deliveries};
 use crate::sync::organizations::{MadeKey, ReachError, detail, trouble};
 use crate::web::form::NoFields;
 use crate::web::{Answer, Flash, Form, Path, Portal, Shell};
@@ -50,8 +50,9 @@ pub async fn add_key(
                 columns,
             } = &made;
             let of = dynamics::get(tx, &changed)?.organization;
-            let mut mapping = dynamics::column_mapping(tx, &changed)?;
-            if mapping.of(&LeadPart::Id).is_none() {
+            let mut mapping = dataverse_columns::mapping(tx, &changed)?;
+            if mapping.of(&LeadPart::Id).map(|rule| &rule.column) != Some(column) {
+                mapping.rules.retain(|rule| rule.part != LeadPart::Id);
                 mapping.rules.push(ColumnRule {
                     part: LeadPart::Id,
                     column: column.clone(),
@@ -59,10 +60,10 @@ pub async fn add_key(
                     values: BTreeMap::new(),
                 });
                 let version = of.lock_version;
-                dynamics::set_column_mapping(tx, &changed, version, &mapping, now)?;
+                dataverse_columns::set_mapping(tx, &changed, version, &mapping, now)?;
             }
-            dynamics::record_columns(tx, &changed, columns, now)?;
-            dynamics::set_key_state(tx, &changed, Some(*state))?;
+            dataverse_columns::record(tx, &changed, columns, now)?;
+            dataverse_columns::set_key_state(tx, &changed, Some(*state))?;
             let queued = deliveries::enqueue_again(tx, &changed)?;
             record(
                 tx,

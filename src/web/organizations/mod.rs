@@ -26,7 +26,7 @@ use crate::store::dataverse_organizations::{self as dynamics, Check, DynamicsOrg
 use crate::store::deliveries::lanes::{self, Destination};
 use crate::store::organization_reads::{self, ReadState};
 use crate::store::organizations::{self, Organization};
-use crate::store::{AnyConn, StoreError};
+use crate::store::{AnyConn, StoreError, dataverse_columns};
 
 /// Where the list is.
 const INDEX: &str = "/settings/organizations";
@@ -172,7 +172,7 @@ pub async fn show(portal: Data<Portal>, shell: Shell, Path(id): Path<Organizatio
         .read(move |conn| {
             Ok::<_, StoreError>((
                 dynamics::get(conn, &id)?,
-                dynamics::lead_columns(conn, &id)?.len(),
+                dataverse_columns::of(conn, &id)?.len(),
                 lanes::of(conn, &Destination::Organization(id.clone()))?,
                 organizations::profiles_by_organization(conn)?
                     .remove(&id)

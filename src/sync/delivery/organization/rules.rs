@@ -13,7 +13,7 @@ use crate::domain::lead::FieldKey;
 use crate::domain::lead_column::{LeadColumn, LeadColumnKind};
 use crate::domain::matching::{MatchingSettings, MatchingStrategy};
 use crate::domain::organization::QualifiedRecord;
-use crate::store::{self, StoreError, dataverse_organizations};
+use crate::store::{self, StoreError, dataverse_columns, dataverse_organizations};
 use crate::sync::organizations::lead_column;
 
 /// How long the organization's columns are believed.
@@ -54,7 +54,7 @@ async fn read_columns(
     };
     let (organization, kept, now) = (id.clone(), columns.clone(), ctx.clock.now());
     ctx.store
-        .write(move |conn| dataverse_organizations::record_columns(conn, &organization, &kept, now))
+        .write(move |conn| dataverse_columns::record(conn, &organization, &kept, now))
         .await?;
     Ok(Ok(by_name(columns)))
 }
@@ -84,12 +84,12 @@ impl Rules {
                         Err(StoreError::NotFound(_)) => None,
                         Err(error) => return Err(error),
                     },
-                    mapping: dataverse_organizations::column_mapping(conn, &organization)?,
+                    mapping: dataverse_columns::mapping(conn, &organization)?,
                     policies: policies(&store::field_mappings::list(conn)?),
                     columns: HashMap::new(),
                     columns_read_at: None,
                 };
-                let columns = dataverse_organizations::lead_columns(conn, &organization)?;
+                let columns = dataverse_columns::of(conn, &organization)?;
                 Ok((rules, columns, known.columns_read_at))
             })
             .await?;
