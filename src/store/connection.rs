@@ -1,7 +1,7 @@
 //! One connection type for SQLite and PostgreSQL, its pool, and the few helpers Diesel's `MultiConnection` needs.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
@@ -139,6 +139,31 @@ fn with_time_limits(url: &str) -> String {
     url
 }
 
+/// How long a connection waits for another writer of the same SQLite file.
+const SQLITE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The write-ahead log is a property of the file, and a new file needs to be had alone for a moment to change to it. There
+/// SQLite doesn't wait: of two that read the file and both want it alone, it refuses one at once, whatever the patience.
+fn use_write_ahead_log(conn: &mut SqliteConnection) -> QueryResult<()> {
+    let began = Instant::now();
+    loop {
+        match conn.batch_execute("PRAGMA journal_mode = WAL") {
+            Err(error) if is_locked(&error) && began.elapsed() < SQLITE_PATIENCE => {
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "connections are opened on threads that may wait"
+                )]
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+fn is_locked(error: &diesel::result::Error) -> bool {
+    matches!(error, diesel::result::Error::DatabaseError(_, info) if info.message() == "database is locked")
+}
+
 /// Opens connections for r2d2.
 pub(super) struct Manager {
     pub(super) url: DatabaseUrl,
@@ -149,11 +174,16 @@ impl Manager {
     pub(super) fn open(&self) -> Result<AnyConn, ConnectionError> {
         match &self.url {
             DatabaseUrl::Sqlite(path) => {
-                let mut conn = diesel::SqliteConnection::establish(&path.to_string_lossy())?;
+                let mut conn = SqliteConnection::establish(&path.to_string_lossy())?;
+                conn.batch_execute(&format!(
+                    "PRAGMA busy_timeout = {}",
+                    SQLITE_PATIENCE.as_millis()
+                ))
+                .and_then(|()| use_write_ahead_log(&mut conn))
+                .map_err(ConnectionError::CouldntSetupConfiguration)?;
                 // synchronous=FULL: an acknowledged commit survives a power cut too; with one commit a batch it costs little.
                 conn.batch_execute(
-                    "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                     PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; \
+                    "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; \
                      PRAGMA journal_size_limit = 67108864;",
                 )
                 .map_err(ConnectionError::CouldntSetupConfiguration)?;

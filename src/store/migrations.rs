@@ -52,27 +52,32 @@ pub(super) fn run(conn: &mut AnyConn) -> Result<Vec<String>, StoreError> {
             ran
         }
         AnyConn::Sqlite(sqlite) => {
-            let mut tries = 0;
-            loop {
+            let ran = loop {
+                let known = applied(sqlite).map_err(failed)?;
                 let outcome = sqlite
                     .run_pending_migrations(MIGRATIONS)
                     .map(|versions| versions.iter().map(ToString::to_string).collect());
                 match outcome {
-                    Ok(versions) => {
-                        sqlite.immediate_transaction(|c| {
-                            SQLITE_OVERLAYS
-                                .iter()
-                                .try_for_each(|overlay| c.batch_execute(overlay))
-                        })?;
-                        return Ok(versions);
-                    }
-                    // Two processes may both see a migration as pending; the loser finds its tables there and looks again.
-                    Err(_) if tries < 3 => tries += 1,
+                    Ok(versions) => break versions,
+                    // Two processes may both see a migration as pending; the loser finds its tables there and looks again,
+                    // as often as somebody gets on.
+                    Err(_) if applied(sqlite).map_err(failed)? > known => {}
                     Err(error) => return Err(failed(error)),
                 }
-            }
+            };
+            sqlite.immediate_transaction(|c| {
+                SQLITE_OVERLAYS
+                    .iter()
+                    .try_for_each(|overlay| c.batch_execute(overlay))
+            })?;
+            Ok(ran)
         }
     }
+}
+
+/// How many migrations have run.
+fn applied(conn: &mut diesel::SqliteConnection) -> diesel::migration::Result<usize> {
+    Ok(MigrationHarness::<diesel::sqlite::Sqlite>::applied_migrations(conn)?.len())
 }
 
 /// Whether migrations of this build are still to run.

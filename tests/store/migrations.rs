@@ -28,6 +28,23 @@ async fn migrating_again_does_nothing() {
     assert_eq!(ran(&database), written());
 }
 
+/// A new SQLite file changes to its write-ahead log once; whoever opens it meanwhile waits for that.
+#[test]
+fn a_new_database_may_be_opened_by_many_at_once() {
+    for _ in 0..20 {
+        let database = TestDatabase::empty();
+        let together = std::sync::Barrier::new(8);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    together.wait();
+                    Store::connect(database.url(), 1).unwrap();
+                });
+            }
+        });
+    }
+}
+
 /// Four pools stand for four replicas that start at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn replicas_that_migrate_at_once_run_each_migration_once() {
