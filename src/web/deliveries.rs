@@ -286,8 +286,8 @@ pub async fn decide(
                     "This lead does not wait for a decision any more.".into(),
                 ));
             };
+            list::send_decided(tx, &id)?;
             organization_leads::decide(tx, &waiting.organization_id, lead, record.as_ref(), now)?;
-            list::retry_one(tx, &id)?;
             let object = ("delivery", id.as_str(), delivery.destination.as_str());
             let after = json!({ "lead": lead, "record": record });
             audit::record(
@@ -302,9 +302,9 @@ pub async fn decide(
         })
         .await?;
     portal.wake.notify_one();
-    Ok(shell
-        .redirect(path)
-        .flash(Flash::success("The decision is kept. It is sent now.")))
+    Ok(shell.redirect(path).flash(Flash::success(
+        "The decision is kept. The lead is sent next.",
+    )))
 }
 
 /// POST /deliveries/{id}/retries

@@ -258,7 +258,7 @@ async fn several_candidates_wait_for_a_person_who_chooses() {
         .submit_and_follow(&page, "Use this decision", &[("record", Some(&chosen))])
         .await
         .expect(200);
-    drop(page.expect_text("It is sent now."));
+    drop(page.expect_text("The lead is sent next."));
     assert_eq!(stage.deliver().await, 1);
     assert_eq!(stage.dynamics.leads().len(), 2);
     assert_eq!(stage.dynamics.lead(&chosen)["lastname"], "Lovelace");

@@ -11,23 +11,44 @@ use leadgen::sandbox::dataverse::{DataverseFault, DataverseFaultKind as Fault};
 use leadgen::store::deliveries::lanes;
 use leadgen::store::lead_bulk::{self, BulkEdit};
 use leadgen::store::{StoreError, lock_leads};
-use leadgen::sync::{SyncOptions, delivery};
+use leadgen::sync::SyncOptions;
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::dynamics::Stage;
 use crate::support::builders::a_moment;
-use crate::support::{Page, a_lead};
+use crate::support::{Page, a_lead, eventually};
 
 fn id_of(lead: &LeadId) -> Uuid {
     Uuid::try_parse(lead.as_str()).unwrap()
 }
 
-fn slow(path: &str) -> DataverseFault {
-    DataverseFault::new(Fault::Slow)
-        .on(path)
-        .times(1)
-        .seconds(1)
+/// Delivers; while the organization keeps the first request that matches waiting, somebody does something else.
+async fn deliver_meanwhile(
+    stage: &Stage,
+    method: &str,
+    path: &str,
+    somebody: impl Future<Output = ()>,
+) -> usize {
+    let sandbox = &stage.dynamics.sandbox;
+    sandbox.add_fault(
+        DataverseFault::new(Fault::Slow)
+            .method(method)
+            .on(path)
+            .times(1)
+            .seconds(60),
+    );
+    let meanwhile = async {
+        let what = "the organization keeps a request waiting";
+        eventually(what, Duration::from_secs(30), || async {
+            sandbox.held() == 1
+        })
+        .await;
+        somebody.await;
+        sandbox.clear_faults();
+    };
+    let (delivered, ()) = tokio::join!(stage.deliver(), meanwhile);
+    delivered
 }
 
 /// Clicks the button of the organization's page; answers the page after it.
@@ -41,10 +62,6 @@ async fn add_key(stage: &Stage) -> Page {
         .expect(200)
 }
 
-async fn soon() {
-    tokio::time::sleep(Duration::from_millis(400)).await;
-}
-
 #[tokio::test]
 async fn a_record_that_somebody_changes_between_reading_and_writing_is_read_again() {
     let stage = Stage::new().await;
@@ -52,18 +69,11 @@ async fn a_record_that_somebody_changes_between_reading_and_writing_is_read_agai
     assert_eq!(stage.deliver().await, 1);
     let id = Uuid::try_parse(lead.as_str()).unwrap();
     stage.change(&lead, &[("last_name", Some("King"))]).await;
-    stage.dynamics.sandbox.add_fault(
-        DataverseFault::new(Fault::Slow)
-            .method("PATCH")
-            .times(1)
-            .seconds(1),
+    let somebody = async { stage.dynamics.write(id, json!({ "jobtitle": "Countess" })) };
+    assert_eq!(
+        deliver_meanwhile(&stage, "PATCH", "/leads", somebody).await,
+        1
     );
-    let somebody = async {
-        tokio::time::sleep(Duration::from_millis(400)).await;
-        stage.dynamics.write(id, json!({ "jobtitle": "Countess" }));
-    };
-    let (delivered, ()) = tokio::join!(stage.deliver(), somebody);
-    assert_eq!(delivered, 1);
     let record = stage.dynamics.lead(lead.as_str());
     assert_eq!(
         (&record["lastname"], &record["jobtitle"]),
@@ -82,20 +92,9 @@ async fn a_lead_that_is_deleted_while_it_is_sent_costs_its_neighbours_nothing() 
     for number in 0..3 {
         stage.insert(a_lead().name("Number", &number.to_string()));
     }
-    stage.dynamics.sandbox.add_fault(
-        DataverseFault::new(Fault::Slow)
-            .on("UpsertMultiple")
-            .times(1)
-            .seconds(1),
-    );
-    let somebody = async {
-        tokio::time::sleep(Duration::from_millis(400)).await;
-        stage
-            .portal
-            .database
-            .execute(&format!("DELETE FROM leads WHERE id = '{gone}'"));
-    };
-    let (delivered, ()) = tokio::join!(stage.deliver(), somebody);
+    let delete = format!("DELETE FROM leads WHERE id = '{gone}'");
+    let somebody = async { stage.portal.database.execute(&delete) };
+    let delivered = deliver_meanwhile(&stage, "POST", "UpsertMultiple", somebody).await;
     assert_eq!(delivered, 3);
     assert_eq!(stage.deliveries(), ["delivered"; 3]);
     assert_eq!(stage.writes(), 1, "nothing was sent again");
@@ -137,6 +136,7 @@ async fn a_change_that_is_saved_while_its_lead_is_taken_arrives() {
         .remove(0)
         .parse()
         .unwrap();
+    let (at_work, begun) = tokio::sync::oneshot::channel();
     let (_somebody, goes_on) = std::sync::mpsc::channel::<()>();
     let saving = tokio::task::spawn_blocking(move || {
         conn.transaction(|conn| {
@@ -147,13 +147,14 @@ async fn a_change_that_is_saved_while_its_lead_is_taken_arrives() {
             };
             let new_id = || Uuid::now_v7().to_string();
             lead_bulk::apply(conn, &[changed], &edit, &by, new_id, a_moment())?;
+            at_work.send(()).unwrap();
             // Nobody tells it to go on: it holds its transaction open for so long.
             let _nobody = goes_on.recv_timeout(Duration::from_millis(800));
             Ok::<_, StoreError>(())
         })
         .unwrap();
     });
-    soon().await;
+    begun.await.unwrap();
     let delivered = stage.deliver().await;
     saving.await.unwrap();
     let later = stage.deliver().await;
@@ -284,9 +285,7 @@ async fn a_pause_lets_the_batch_that_is_on_its_way_arrive() {
     for _ in 0..3 {
         stage.insert(a_lead());
     }
-    stage.dynamics.sandbox.add_fault(slow("UpsertMultiple"));
     let somebody = async {
-        soon().await;
         let page = stage.browser.get("/deliveries").await.expect(200);
         stage
             .browser
@@ -294,7 +293,7 @@ async fn a_pause_lets_the_batch_that_is_on_its_way_arrive() {
             .await
             .expect(303);
     };
-    let (delivered, ()) = tokio::join!(stage.deliver(), somebody);
+    let delivered = deliver_meanwhile(&stage, "POST", "UpsertMultiple", somebody).await;
     assert_eq!(delivered, 3);
     assert_eq!(stage.deliveries(), ["delivered"; 3]);
     stage.insert(a_lead());
@@ -302,26 +301,58 @@ async fn a_pause_lets_the_batch_that_is_on_its_way_arrive() {
 }
 
 #[tokio::test]
-async fn a_destination_may_be_slower_than_the_lease_of_whoever_works_for_it() {
+async fn a_decision_waits_for_what_is_under_way_and_goes_with_what_waits_already() {
     let stage = Stage::new().await;
-    stage.insert(a_lead());
-    let mut ctx = stage.portal.sync.clone();
-    ctx.options = Arc::new(SyncOptions {
-        lease: Duration::from_secs(2),
-        ..(*ctx.options).clone()
-    });
+    let there: Vec<Uuid> = (0..2).map(|_| Uuid::now_v7()).collect();
+    for id in &there {
+        let record = json!({ "lastname": "Twice", "emailaddress1": "ada@example.com" });
+        stage.dynamics.write(*id, record);
+    }
+    let lead = stage.insert(a_lead().name("Ada", "Lovelace").email("ada@example.com"));
+    assert_eq!(stage.deliver().await, 0);
+    let database = &stage.portal.database;
+    let dead = database.texts("SELECT id AS value FROM deliveries");
+    let page = stage.browser.get(&format!("/deliveries/{}", dead[0])).await;
+    let page = page.expect(200);
+    let chosen = there[1].to_string();
+    let decision = [("record", Some(chosen.as_str()))];
+    stage.change(&lead, &[("last_name", Some("King"))]).await;
+    database.execute("UPDATE deliveries SET state = 'in_progress' WHERE state = 'pending'");
+    let refused = stage
+        .browser
+        .submit(&page, "Use this decision", &decision)
+        .await;
+    drop(refused.expect_text("This lead is being sent right now."));
+    database.execute("UPDATE deliveries SET state = 'pending' WHERE state = 'in_progress'");
     stage
-        .dynamics
-        .sandbox
-        .add_fault(slow("/leads").method("PATCH").seconds(4));
+        .browser
+        .submit(&page, "Use this decision", &decision)
+        .await
+        .expect(303);
+    assert_eq!(stage.deliver().await, 1);
+    assert_eq!(stage.dynamics.lead(&chosen)["lastname"], "King");
+    assert_eq!(stage.dynamics.leads().len(), 2);
+}
+
+#[tokio::test]
+async fn a_destination_may_be_slower_than_the_lease_of_whoever_works_for_it() {
+    let mut stage = Stage::new().await;
+    stage.insert(a_lead());
+    let lease = Duration::from_secs(2);
+    stage.portal.sync.options = Arc::new(SyncOptions {
+        lease,
+        ..(*stage.portal.sync.options).clone()
+    });
     let another_replica = async {
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        tokio::time::sleep(lease + Duration::from_secs(1)).await;
         let mut conn = stage.portal.database.conn();
         let claimed = lanes::claim(&mut conn, "another", Duration::from_secs(60)).unwrap();
         assert!(claimed.is_none(), "the work is still being done");
     };
-    let (delivered, ()) = tokio::join!(delivery::run_due(&ctx), another_replica);
-    assert_eq!(delivered.unwrap(), 1);
+    assert_eq!(
+        deliver_meanwhile(&stage, "PATCH", "/leads", another_replica).await,
+        1
+    );
 }
 
 #[tokio::test]

@@ -9,15 +9,18 @@ use futures_util::stream;
 
 use super::exchange::{Answer, Ask};
 use super::faults::{DataverseFault, DataverseFaultKind as Kind};
+use super::state::Organization;
 
 /// Waits, where the fault is a wait.
-pub(super) async fn before(fault: &DataverseFault) {
+pub(super) async fn before(fault: &DataverseFault, organization: &Organization) {
     let seconds = match fault.kind {
         Kind::Hang => fault.seconds.unwrap_or(300),
         Kind::Slow => fault.seconds.unwrap_or(5),
         _ => return,
     };
-    tokio::time::sleep(Duration::from_secs(u64::from(seconds))).await;
+    organization
+        .hold(Duration::from_secs(u64::from(seconds)))
+        .await;
 }
 
 /// The answer that a fault gives in the place of the real one, without the request being carried out.

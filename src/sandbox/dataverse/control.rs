@@ -185,7 +185,7 @@ async fn add_fault(body: Bytes, organization: Shared) -> HttpResponse {
 }
 
 async fn clear_faults(organization: Shared) -> HttpResponse {
-    organization.faults().clear();
+    organization.clear_faults();
     ok(&json!({}))
 }
 

@@ -114,7 +114,7 @@ pub(super) async fn token(
     let path = request.path().to_owned();
     let fault = organization.faults().take("POST", &path);
     if let Some(fault) = &fault {
-        super::breaking::before(fault).await;
+        super::breaking::before(fault, &organization).await;
         if let Some(answer) = super::breaking::instead(fault, &super::exchange::Ask::default()) {
             organization.record("POST", &path, "", answer.status, Some(fault.name()));
             return super::breaking::respond(answer, Some(fault));

@@ -26,7 +26,7 @@ pub(super) async fn api(
     let fault = organization.faults().take(&ask.method, request.path());
     let left = organization.arrives(body.len());
     if let Some(fault) = &fault {
-        breaking::before(fault).await;
+        breaking::before(fault, &organization).await;
     }
     let instead = fault
         .as_ref()

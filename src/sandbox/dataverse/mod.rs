@@ -264,9 +264,15 @@ impl DataverseHandle {
         self.organization.faults().add(fault)
     }
 
-    /// Turns every fault off.
+    /// Turns every fault off; requests that one of them makes wait go on.
     pub fn clear_faults(&self) {
-        self.organization.faults().clear();
+        self.organization.clear_faults();
+    }
+
+    /// How many requests a fault makes wait.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.organization.held()
     }
 
     /// Ends every access token that was given.

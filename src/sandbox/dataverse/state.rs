@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
 use super::super::seeded::text;
 use super::assertion::{self, Trusted};
@@ -98,9 +100,29 @@ pub(super) struct Organization {
     tokens: Mutex<HashMap<String, i64>>,
     certificates: Mutex<Vec<Trusted>>,
     faults: Mutex<Faults>,
+    /// Requests that a fault makes wait.
+    held: AtomicUsize,
+    /// Told when they need to wait no longer.
+    released: Notify,
     spent: Mutex<Spent>,
     log: Mutex<VecDeque<DataverseRequest>>,
     counter: AtomicU64,
+}
+
+/// Counted as long as it waits, even if whoever sent it gives up.
+struct HeldRequest<'a>(&'a AtomicUsize);
+
+impl<'a> HeldRequest<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for HeldRequest<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 // A panic elsewhere must not take the organization down with it: the data behind a poisoned lock is still whole.
@@ -127,6 +149,8 @@ impl Organization {
             tokens: Mutex::new(HashMap::new()),
             certificates: Mutex::new(Vec::new()),
             faults: Mutex::new(Faults::default()),
+            held: AtomicUsize::new(0),
+            released: Notify::new(),
             spent: Mutex::new(Spent::default()),
             log: Mutex::new(VecDeque::new()),
             counter: AtomicU64::new(0),
@@ -212,6 +236,27 @@ impl Organization {
 
     pub(super) fn faults(&self) -> MutexGuard<'_, Faults> {
         whole(self.faults.lock())
+    }
+
+    /// Turns every fault off; requests that one of them makes wait go on.
+    pub(super) fn clear_faults(&self) {
+        self.faults().clear();
+        self.released.notify_waiters();
+    }
+
+    /// Lets a request wait so long, or until the faults are turned off.
+    pub(super) async fn hold(&self, length: Duration) {
+        let released = self.released.notified();
+        let _held = HeldRequest::new(&self.held);
+        tokio::select! {
+            () = tokio::time::sleep(length) => {}
+            () = released => {}
+        }
+    }
+
+    /// How many requests a fault makes wait.
+    pub(super) fn held(&self) -> usize {
+        self.held.load(Ordering::SeqCst)
     }
 
     /// Counts a request that comes against the service protection limits.

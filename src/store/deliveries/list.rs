@@ -404,6 +404,43 @@ pub fn retry_one(conn: &mut AnyConn, id: &DeliveryId) -> Result<(), StoreError> 
     make_due(conn, &[id.as_str()], at)
 }
 
+/// Makes due now what tells a lead's organization what a person decided about the lead: what waits for it already, or else this
+/// delivery.
+///
+/// # Errors
+/// `NotFound`, or `Rule` while the lead is being sent: what is under way was matched before the decision.
+pub fn send_decided(conn: &mut AnyConn, id: &DeliveryId) -> Result<(), StoreError> {
+    lock_leads(conn)?;
+    let delivery = get(conn, id)?;
+    let Some((lead, _)) = &delivery.lead else {
+        return retry_one(conn, id);
+    };
+    let of_lead = d::table
+        .filter(d::lane_id.eq(delivery.lane_id.as_str()))
+        .filter(d::lead_id.eq(lead.as_str()));
+    let under_way: bool = diesel::select(diesel::dsl::exists(
+        of_lead
+            .clone()
+            .filter(d::state.eq(DeliveryState::InProgress.as_str())),
+    ))
+    .get_result(conn)?;
+    if under_way {
+        return Err(StoreError::Rule(
+            "This lead is being sent right now. Look again in a moment and decide then.".into(),
+        ));
+    }
+    let waiting: Vec<String> = of_lead
+        .filter(d::state.eq_any(super::lanes::waiting()))
+        .select(d::id)
+        .load(conn)?;
+    if waiting.is_empty() {
+        return retry_one(conn, id);
+    }
+    let waiting: Vec<&str> = waiting.iter().map(String::as_str).collect();
+    let at = database_now(conn)?.naive_utc();
+    make_due(conn, &waiting, at)
+}
+
 /// Counts the deliveries of a queue by state.
 ///
 /// # Errors
