@@ -36,6 +36,8 @@ pub(super) struct Hooks {
     queue: Vec<Delivery>,
     /// Events that a fault holds back until the next one was sent.
     held: Vec<Delivery>,
+    /// Events whose answer is not there yet.
+    sending: usize,
     challenges: u64,
 }
 
@@ -151,7 +153,7 @@ pub(super) fn announce(sandbox: &Sandbox, response: &Response, action: &str) {
 /// How many events are on their way or held back.
 pub(super) fn waiting(sandbox: &Sandbox) -> usize {
     let hooks = sandbox.hooks();
-    hooks.queue.len() + hooks.held.len()
+    hooks.queue.len() + hooks.held.len() + hooks.sending
 }
 
 fn client() -> Option<reqwest::Client> {
@@ -217,6 +219,7 @@ async fn send_due(sandbox: &Sandbox, client: &reqwest::Client) {
             .into_iter()
             .partition(|one| one.due_ms <= now);
         hooks.queue = later;
+        hooks.sending = due.len();
         due
     };
     for mut one in due {
@@ -229,9 +232,11 @@ async fn send_due(sandbox: &Sandbox, client: &reqwest::Client) {
             .await;
         let is_taken = sent.is_ok_and(|answer| answer.status().is_success());
         one.attempts += 1;
+        let mut hooks = sandbox.hooks();
+        hooks.sending -= 1;
         if !is_taken && one.attempts <= RETRIES {
             one.due_ms = now + RETRY_EVERY_MS;
-            sandbox.hooks().queue.push(one);
+            hooks.queue.push(one);
         }
     }
 }

@@ -191,8 +191,13 @@ impl Manager {
             }
             DatabaseUrl::Postgres(url) => {
                 let mut conn = diesel::PgConnection::establish(&with_time_limits(url))?;
-                conn.batch_execute("SET TIME ZONE 'UTC'; SET client_min_messages = 'warning';")
-                    .map_err(ConnectionError::CouldntSetupConfiguration)?;
+                conn.batch_execute(
+                    // Whoever stands still in the middle of a transaction (a machine that was suspended) must not keep its
+                    // locks; it is shorter than a lease and far longer than any pause of ours.
+                    "SET TIME ZONE 'UTC'; SET client_min_messages = 'warning'; \
+                     SET idle_in_transaction_session_timeout = '30s';",
+                )
+                .map_err(ConnectionError::CouldntSetupConfiguration)?;
                 Ok(AnyConn::Pg(conn))
             }
         }
@@ -225,14 +230,13 @@ pub(super) fn pool(url: DatabaseUrl, size: u32) -> Result<Pool, StoreError> {
     let manager = Manager { url };
     drop(manager.open().map_err(StoreError::Unreachable)?);
     let check = matches!(manager.url, DatabaseUrl::Postgres(_));
-    r2d2::Pool::builder()
+    Ok(r2d2::Pool::builder()
         .max_size(size)
         .min_idle(Some(1))
         .test_on_check_out(check)
         .connection_timeout(Duration::from_millis(2500))
         .error_handler(Box::new(r2d2::NopErrorHandler))
-        .build(manager)
-        .map_err(|_| StoreError::Busy)
+        .build_unchecked(manager))
 }
 
 /// Runs `f` in one write transaction, at whose end the entries of the audit log are written. On SQLite it begins IMMEDIATE: a transaction that reads first and writes later

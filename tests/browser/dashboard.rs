@@ -12,8 +12,8 @@ async fn a_bar_filters_everything_and_every_chart_has_its_numbers() {
     let browser = Chromium::start(&installation.address()).await;
     browser.sign_in("mia@example.com").await;
     browser.expect("Dashboard").await;
-    browser.open("/dashboard?period=this_year").await;
-    browser.expect_after_reloads("one bar a month").await;
+    browser.open("/dashboard?period=90_days").await;
+    browser.expect_after_reloads("one bar a week").await;
     let source = "LinkedIn Sponsored Content";
     browser.expect(source).await;
     browser

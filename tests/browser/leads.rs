@@ -39,7 +39,7 @@ async fn leads_are_filtered_kept_as_a_view_changed_together_and_edited() {
     browser.click("Look at the change").await;
     browser.expect("Change 2 leads?").await;
     browser.click("Change leads").await;
-    browser.expect("2 leads").await;
+    browser.expect("2 leads were changed.").await;
     assert_eq!(
         installation
             .database

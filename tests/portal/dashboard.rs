@@ -307,6 +307,7 @@ async fn names_that_somebody_wrote_stay_text_in_charts_and_files() {
 #[tokio::test]
 async fn the_weekly_page_has_the_week_beside_the_week_before_and_what_is_open() {
     let (portal, world) = with_world().await;
+    count(&portal);
     let browser = portal.sign_in_as(&[Role::SalesManager]).await;
     let page = browser
         .get("/dashboard/weekly?week=2026-W47")
@@ -322,6 +323,7 @@ async fn the_weekly_page_has_the_week_beside_the_week_before_and_what_is_open() 
          UPDATE form_submissions SET matching_status = 'match_failed', processed_at = '2026-11-21 13:00:00'",
         world.account
     ));
+    count(&portal);
     let page = browser
         .get("/dashboard/weekly?week=2026-W48")
         .await

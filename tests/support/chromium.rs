@@ -283,18 +283,30 @@ impl Chromium {
         }
     }
 
+    /// Clicks what this finds; finds it once more where the page was drawn anew in between.
+    async fn click_on(&self, what: &str, xpath: &str) {
+        let begun = Instant::now();
+        loop {
+            match self.wait_for(what, xpath).await.click().await {
+                Ok(()) => return,
+                Err(error) => assert!(
+                    is_drawn_anew(&error) && begun.elapsed() < PATIENCE,
+                    "{what}: {error}"
+                ),
+            }
+        }
+    }
+
     /// Presses the button or follows the link with these words.
     pub async fn click(&self, words: &str) {
         let text = quoted(words);
-        let control = self
-            .wait_for(
-                &format!("button or link `{words}`"),
-                &format!(
-                    "//button[normalize-space()={text}] | //a[normalize-space()={text}] | //input[@type='submit' and @value={text}] | //summary[normalize-space()={text}]"
-                ),
-            )
-            .await;
-        control.click().await.unwrap();
+        self.click_on(
+            &format!("button or link `{words}`"),
+            &format!(
+                "//button[normalize-space()={text}] | //a[normalize-space()={text}] | //input[@type='submit' and @value={text}] | //summary[normalize-space()={text}]"
+            ),
+        )
+        .await;
     }
 
     /// Follows the link with these words inside of the element with this CSS selector.
@@ -309,8 +321,10 @@ impl Chromium {
                     )))
                     .await
             {
-                control.click().await.unwrap();
-                return;
+                match control.click().await {
+                    Ok(()) => return,
+                    Err(error) => assert!(is_drawn_anew(&error), "`{words}` in {css}: {error}"),
+                }
             }
             assert!(
                 begun.elapsed() < PATIENCE,
@@ -324,17 +338,15 @@ impl Chromium {
 
     /// Presses the button or follows the link with these words in the row of a table that holds `row`.
     pub async fn click_in_row(&self, row: &str, words: &str) {
-        let control = self
-            .wait_for(
-                &format!("`{words}` in the row of `{row}`"),
-                &format!(
-                    "//tr[contains(normalize-space(), {})]//*[(self::a or self::button) and normalize-space()={}]",
-                    quoted(row),
-                    quoted(words)
-                ),
-            )
-            .await;
-        control.click().await.unwrap();
+        self.click_on(
+            &format!("`{words}` in the row of `{row}`"),
+            &format!(
+                "//tr[contains(normalize-space(), {})]//*[(self::a or self::button) and normalize-space()={}]",
+                quoted(row),
+                quoted(words)
+            ),
+        )
+        .await;
     }
 
     async fn control_of(&self, label: &str) -> fantoccini::elements::Element {
@@ -487,6 +499,14 @@ fn is_root() -> bool {
             .lines()
             .any(|line| line.starts_with("Uid:") && line.split_whitespace().nth(1) == Some("0"))
     })
+}
+
+/// Whether a click met nothing because the page was drawn anew after its target was found.
+fn is_drawn_anew(error: &fantoccini::error::CmdError) -> bool {
+    let text = error.to_string();
+    ["stale element", "click intercepted"]
+        .iter()
+        .any(|words| text.contains(words))
 }
 
 /// A text as XPath writes it.

@@ -185,7 +185,7 @@ async fn hanging_failing_and_forbidden_accounts_delay_no_other() {
     for (kind, account) in [(FaultKind::Hang, europe), (FaultKind::Status500, fabrikam)] {
         stage
             .sandbox
-            .add_fault(Fault::new(kind).owner(account).seconds(5));
+            .add_fault(Fault::new(kind).owner(account).seconds(30));
     }
     let (stop, stopped) = watch::channel(false);
     let scheduler = stage.app.scheduler();

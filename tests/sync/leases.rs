@@ -33,7 +33,7 @@ async fn slow_run(stage: &Stage) -> tokio::task::JoinHandle<Step> {
     stage.sandbox.add_fault(
         Fault::new(FaultKind::SlowHeaders)
             .on("/rest/leadFormResponses")
-            .seconds(1)
+            .seconds(3)
             .times(1),
     );
     stage.step_that_asks().await

@@ -340,7 +340,7 @@ fn open(
             connections: 6,
             timeouts: Timeouts {
                 connect: Duration::from_secs(5),
-                request: Duration::from_secs(2),
+                request: Duration::from_secs(5),
             },
         },
     )

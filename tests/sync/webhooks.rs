@@ -83,13 +83,11 @@ impl Notified {
     }
 
     pub async fn all_sent(&self) {
-        eventually("notifications are sent", Duration::from_secs(20), || {
+        eventually("notifications are sent", Duration::from_secs(60), || {
             let waiting = self.stage.sandbox.notifications_waiting();
             async move { waiting == 0 }
         })
         .await;
-        // The last of them may still be on its way.
-        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 
     pub fn has(&self, response: &str) -> bool {
@@ -183,7 +181,11 @@ async fn what_was_dropped_held_back_or_signed_by_others_is_found_by_the_pull() {
         // What comes later changes nothing any more.
         notified.stage.advance(TimeDelta::minutes(10));
         notified.submit();
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        let what = "the next one is announced";
+        eventually(what, Duration::from_secs(20), || async {
+            notified.kept() > 0
+        })
+        .await;
         notified.run().await;
         notified.stage.assert_complete();
     }

@@ -166,7 +166,7 @@ async fn a_request_that_hangs_is_not_carried_out_and_a_slow_one_is() {
     assert_eq!(answer.status().as_u16(), 204);
     assert!(begun.elapsed() >= Duration::from_secs(1));
     assert_eq!(bench.sandbox.count("lead"), 1);
-    let begun = Instant::now();
     assert_eq!(send(20_000).await.unwrap().status().as_u16(), 204);
-    assert!(begun.elapsed() < Duration::from_secs(1));
+    let requests = bench.sandbox.requests();
+    assert_eq!(requests.last().unwrap().fault, None);
 }
