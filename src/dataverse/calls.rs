@@ -59,21 +59,23 @@ impl DataverseClient {
         received.json()
     }
 
-    /// The names of the privileges that a user has through all roles; empty where the organization does not name them.
+    /// The names of the privileges that a user has through all roles; `None` where the organization does not name them.
     ///
     /// # Errors
     /// As the organization.
-    pub async fn privileges(&self, user_id: &str) -> Result<Vec<String>, DataverseError> {
+    pub async fn privileges(&self, user_id: &str) -> Result<Option<Vec<String>>, DataverseError> {
         let id = Uuid::try_parse(user_id)
             .map_err(|_| DataverseError::unexpected("a user id that is none"))?;
         let path = format!("systemusers({id})/Microsoft.Dynamics.CRM.RetrieveUserPrivileges()");
         let received = self.call(&Call::get(self.address_of(&path))).await?;
         let told: UserPrivileges = received.json()?;
-        Ok(told
+        let has_any = !told.role_privileges.is_empty();
+        let names: Vec<String> = told
             .role_privileges
             .into_iter()
             .filter_map(|privilege| privilege.privilege_name)
-            .collect())
+            .collect();
+        Ok((!names.is_empty() || !has_any).then_some(names))
     }
 
     /// One lead.

@@ -25,11 +25,19 @@ pub enum ColumnKind {
         max: i64,
     },
     /// A number with a fraction, an amount of money.
-    Decimal,
+    Decimal {
+        /// The smallest, where the organization says so.
+        min: Option<f64>,
+        /// The largest, where the organization says so.
+        max: Option<f64>,
+    },
     /// Yes or no.
     Boolean,
     /// A day or a moment.
-    DateTime,
+    DateTime {
+        /// Dataverse's `DateTimeBehavior`: `DateOnly`, `TimeZoneIndependent` or `UserLocal`.
+        behavior: Option<String>,
+    },
     /// One of several options: their number and their words.
     Choice(Vec<(i64, String)>),
     /// Anything that this client cannot write: lookups, owners, states.
@@ -72,6 +80,10 @@ impl DataverseClient {
             "StringAttributeMetadata?$select=LogicalName,MaxLength",
             "MemoAttributeMetadata?$select=LogicalName,MaxLength",
             "IntegerAttributeMetadata?$select=LogicalName,MinValue,MaxValue",
+            "DecimalAttributeMetadata?$select=LogicalName,MinValue,MaxValue",
+            "DoubleAttributeMetadata?$select=LogicalName,MinValue,MaxValue",
+            "MoneyAttributeMetadata?$select=LogicalName,MinValue,MaxValue",
+            "DateTimeAttributeMetadata?$select=LogicalName,DateTimeBehavior",
             "PicklistAttributeMetadata?$select=LogicalName&$expand=OptionSet($select=Options),GlobalOptionSet($select=Options)",
         ] {
             let path = format!("{TABLE}/Microsoft.Dynamics.CRM.{cast}");
@@ -123,9 +135,17 @@ fn column(attribute: Attribute, detail: Option<Attribute>) -> Column {
                 max: bound(detail.and_then(|d| d.max_value), i32::MAX),
             }
         }
-        ("Decimal" | "Double" | "Money", _) => ColumnKind::Decimal,
+        ("Decimal" | "Double" | "Money", detail) => ColumnKind::Decimal {
+            min: detail.as_ref().and_then(|detail| detail.min_value),
+            max: detail.as_ref().and_then(|detail| detail.max_value),
+        },
         ("Boolean", _) => ColumnKind::Boolean,
-        ("DateTime", _) => ColumnKind::DateTime,
+        ("DateTime", detail) => ColumnKind::DateTime {
+            behavior: detail
+                .as_ref()
+                .and_then(|detail| detail.date_time_behavior.as_ref())
+                .map(|behavior| behavior.value.clone()),
+        },
         ("Picklist", Some(detail)) => ColumnKind::Choice(
             detail
                 .option_set
@@ -188,6 +208,33 @@ mod tests {
                 is_required: true,
                 can_create: true,
                 can_update: true,
+            }
+        );
+    }
+
+    #[test]
+    fn a_number_has_its_bounds_and_a_date_what_it_keeps() {
+        let of = |kind: &str, detail: &str| {
+            let all = format!(r#"{{"LogicalName":"x","AttributeType":"{kind}"}}"#);
+            column(attribute(&all), Some(attribute(detail))).kind
+        };
+        assert_eq!(
+            of(
+                "Money",
+                r#"{"LogicalName":"x","MinValue":0.0,"MaxValue":1000.5}"#
+            ),
+            ColumnKind::Decimal {
+                min: Some(0.0),
+                max: Some(1000.5)
+            }
+        );
+        assert_eq!(
+            of(
+                "DateTime",
+                r#"{"LogicalName":"x","DateTimeBehavior":{"Value":"DateOnly"}}"#
+            ),
+            ColumnKind::DateTime {
+                behavior: Some("DateOnly".to_owned())
             }
         );
     }

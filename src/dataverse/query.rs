@@ -34,6 +34,19 @@ pub fn equals(column: &str, value: &str) -> Option<String> {
     is_column(column).then(|| format!("{column} eq {}", literal(value)))
 }
 
+/// A filter for columns whose text holds these digits in this order, whatever stands between them, as phone numbers are
+/// written; `None` when the column's name is none, or there is no digit.
+#[must_use]
+pub fn has_digits(column: &str, digits: &str) -> Option<String> {
+    let digits: Vec<String> = digits
+        .chars()
+        .filter(char::is_ascii_digit)
+        .map(String::from)
+        .collect();
+    (is_column(column) && !digits.is_empty())
+        .then(|| format!("contains({column},'{}')", digits.join("%")))
+}
+
 /// Whether the text is the name of a column: names reach addresses and bodies unquoted.
 #[must_use]
 pub fn is_column(text: &str) -> bool {
@@ -55,6 +68,16 @@ mod tests {
             "emailaddress1 eq 'o''brien'' or 1 eq 1 or ''x@a.test'"
         );
         assert_eq!(equals("emailaddress1 eq 'a' or x", "b"), None);
+    }
+
+    #[test]
+    fn digits_are_found_whatever_stands_between_them() {
+        assert_eq!(
+            has_digits("telephone1", "+49 30").as_deref(),
+            Some("contains(telephone1,'4%9%3%0')")
+        );
+        assert_eq!(has_digits("telephone1", "'x"), None);
+        assert_eq!(has_digits("telephone1 eq 'a' or x", "1"), None);
     }
 
     #[test]

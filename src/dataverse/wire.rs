@@ -200,6 +200,14 @@ pub struct RequiredLevel {
     pub value: String,
 }
 
+/// What a column for days and moments keeps.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DateTimeBehavior {
+    /// `DateOnly`, `TimeZoneIndependent` or `UserLocal`.
+    pub value: String,
+}
+
 /// The options of a choice column.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -238,10 +246,12 @@ pub struct Attribute {
     pub is_valid_for_update: Option<bool>,
     /// The longest text (String, Memo).
     pub max_length: Option<i64>,
-    /// The smallest number (Integer).
+    /// The smallest number (Integer, Decimal, Double, Money).
     pub min_value: Option<f64>,
-    /// The largest number (Integer).
+    /// The largest number (Integer, Decimal, Double, Money).
     pub max_value: Option<f64>,
+    /// Whether it is a day, a moment as it is written, or one of each reader's time zone (DateTime).
+    pub date_time_behavior: Option<DateTimeBehavior>,
     /// The options (Picklist).
     pub option_set: Option<OptionSet>,
     /// The options, where the set is shared by several columns.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What a column holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LeadColumnKind {
     /// A text of at most so many characters.
@@ -19,11 +19,19 @@ pub enum LeadColumnKind {
         max: i64,
     },
     /// A number with a fraction, an amount of money.
-    Decimal,
+    Decimal {
+        /// The smallest, where the organization says so.
+        min: Option<f64>,
+        /// The largest, where the organization says so.
+        max: Option<f64>,
+    },
     /// Yes or no.
     Boolean,
     /// A day or a moment.
-    DateTime,
+    DateTime {
+        /// What it keeps of the two.
+        behavior: DateTimeBehavior,
+    },
     /// One of several options: their numbers and their words.
     Choice {
         /// The options.
@@ -33,8 +41,20 @@ pub enum LeadColumnKind {
     Other,
 }
 
+/// What a column for days and moments keeps, in Dataverse's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DateTimeBehavior {
+    /// A day.
+    DateOnly,
+    /// A day and a time, which every reader sees alike.
+    TimeZoneIndependent,
+    /// A moment, which every reader sees in the own time zone.
+    UserLocal,
+}
+
 /// A column.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LeadColumn {
     /// Its name in requests, `emailaddress1`.
     pub name: String,

@@ -395,6 +395,8 @@ pub fn confirm(
     if !is_another {
         return Ok(false);
     }
+    lock_leads(conn)?;
+    lanes::revoke(conn, id)?;
     let forgotten = organization_leads::forget(conn, id)?;
     organization_reads::forget(conn, id)?;
     diesel::update(dynamics::table.find(id.as_str()))

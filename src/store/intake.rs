@@ -322,7 +322,7 @@ pub fn save(conn: &mut AnyConn, decided: &[DecidedSubmission]) -> Result<(), Sto
                 k::raw.eq(excluded(k::raw)),
                 k::decision.eq(excluded(k::decision))
             )));
-        deliveries::enqueue_failed_submissions(conn, chunk)?;
+        deliveries::enqueue_submissions(conn, chunk)?;
     }
     Ok(())
 }

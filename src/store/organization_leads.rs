@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::columns::Cells;
 use super::moment::Moment;
 use super::schema::{
-    dataverse_organizations as dynamics, organization_lead_states as states,
+    dataverse_organizations as dynamics, leads, organization_lead_states as states,
     organization_leads as o, organizations,
 };
 use super::{AnyConn, StoreError};
@@ -210,7 +210,8 @@ pub fn of_lead(conn: &mut AnyConn, lead: &LeadId) -> Result<Vec<LeadThere>, Stor
         .collect()
 }
 
-/// Of these records of an organization, those that are a lead here already, with the lead.
+/// Of these records of an organization, those that are a lead here already, with the lead. A record that has the id of a lead
+/// was made for that lead, though the answer may have been lost.
 ///
 /// # Errors
 /// As any query.
@@ -238,8 +239,51 @@ pub fn record_owners(
                 owners.insert(record, cells.word("lead_id", &lead)?);
             }
         }
+        let made_for: Vec<String> = leads::table
+            .filter(leads::id.eq_any(chunk))
+            .select(leads::id)
+            .load(conn)?;
+        for lead in made_for {
+            let cells = Cells {
+                table: "leads",
+                id: &lead,
+            };
+            let (record, lead) = (cells.word("id", &lead)?, cells.word("id", &lead)?);
+            owners.entry(record).or_insert(lead);
+        }
     }
     Ok(owners)
+}
+
+/// The leads of these links whose record is another lead's already.
+///
+/// # Errors
+/// As any query.
+pub fn collisions(
+    conn: &mut AnyConn,
+    organization: &OrganizationId,
+    links: &[&OrganizationLead],
+) -> Result<HashSet<String>, StoreError> {
+    let wanted: HashMap<String, &LeadId> = links
+        .iter()
+        .filter_map(|link| Some((link.record_id?.to_string(), &link.lead_id)))
+        .collect();
+    let ids: Vec<&str> = wanted.keys().map(String::as_str).collect();
+    let mut collided = HashSet::new();
+    for chunk in ids.chunks(1_000) {
+        let rows: Vec<(String, Option<String>)> = o::table
+            .filter(o::organization_id.eq(organization.as_str()))
+            .filter(o::record_id.eq_any(chunk))
+            .select((o::lead_id, o::record_id))
+            .load(conn)?;
+        for (lead, record) in rows {
+            let other = record.and_then(|record| wanted.get(&record));
+            if let Some(other) = other.filter(|other| other.as_str() != lead) {
+                collided.insert(other.as_str().to_owned());
+            }
+        }
+    }
+    Ok(collided)
 }
 
 #[derive(Insertable)]
@@ -350,7 +394,8 @@ pub fn decide(
                     "Choose one of the records that match, or a new one.".into(),
                 ));
             }
-            if !record_owners(conn, organization, &[id])?.is_empty() {
+            let owner = record_owners(conn, organization, &[id])?.remove(&id);
+            if owner.is_some_and(|owner| owner != *lead) {
                 return Err(StoreError::Rule(
                     "This record belongs to another lead here meanwhile. Choose another one."
                         .into(),

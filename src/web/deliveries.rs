@@ -238,6 +238,9 @@ pub async fn show(portal: Data<Portal>, shell: Shell, Path(id): Path<DeliveryId>
 
 /// What the lead of a delivery is in the organization, if it waits for a person.
 fn waiting(conn: &mut AnyConn, delivery: &Delivery) -> Result<Option<LeadThere>, StoreError> {
+    if delivery.state == DeliveryState::Delivered {
+        return Ok(None);
+    }
     let lane = lanes::get(conn, &delivery.lane_id)?;
     let (Destination::Organization(organization), Some((lead, _))) =
         (lane.destination, &delivery.lead)
@@ -267,7 +270,7 @@ pub async fn decide(
     Path(id): Path<DeliveryId>,
     Form(form): Form<DecisionForm>,
 ) -> Answer {
-    let (path, now) = (format!("{INDEX}/{id}"), portal.clock.now());
+    let now = portal.clock.now();
     let record = match form.record.as_str() {
         "" => {
             return Err(StoreError::Rule("Choose which lead it is, or a new one.".into()).into());
@@ -277,7 +280,7 @@ pub async fn decide(
             StoreError::Rule("Choose one of the records that match, or a new one.".into())
         })?),
     };
-    portal
+    let goes = portal
         .store
         .write(move |tx| {
             let delivery = list::get(tx, &id)?;
@@ -286,9 +289,9 @@ pub async fn decide(
                     "This lead does not wait for a decision any more.".into(),
                 ));
             };
-            list::send_decided(tx, &id)?;
+            let goes = list::send_decided(tx, &id)?;
             organization_leads::decide(tx, &waiting.organization_id, lead, record.as_ref(), now)?;
-            let object = ("delivery", id.as_str(), delivery.destination.as_str());
+            let object = ("delivery", goes.as_str(), delivery.destination.as_str());
             let after = json!({ "lead": lead, "record": record });
             audit::record(
                 tx,
@@ -298,10 +301,12 @@ pub async fn decide(
                 object,
                 None,
                 Some(after),
-            )
+            )?;
+            Ok(goes)
         })
         .await?;
     portal.wake.notify_one();
+    let path = format!("{INDEX}/{goes}");
     Ok(shell.redirect(path).flash(Flash::success(
         "The decision is kept. The lead is sent next.",
     )))

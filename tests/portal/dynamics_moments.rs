@@ -214,6 +214,35 @@ async fn another_organization_at_the_address_has_none_of_our_records() {
 }
 
 #[tokio::test]
+async fn what_another_organization_was_sent_is_not_taken_for_this_ones() {
+    let stage = Stage::new().await;
+    for _ in 0..3 {
+        stage.insert(a_lead());
+    }
+    let database = &stage.portal.database;
+    let somebody = async {
+        // As if the address had led to another organization until now.
+        database.execute(
+            "UPDATE dataverse_organizations SET service_id = '00000000-0000-0000-0000-000000000000'",
+        );
+        let path = format!("/settings/organizations/{}", stage.organization);
+        let page = stage.browser.get(&path).await.expect(200);
+        stage
+            .browser
+            .submit(&page, "Test connection", &[])
+            .await
+            .expect(303);
+    };
+    let delivered = deliver_meanwhile(&stage, "POST", "UpsertMultiple", somebody).await;
+    // The worker lost its right to say what became of them, and another one began anew.
+    assert_eq!(delivered, 3);
+    assert_eq!(stage.deliveries(), ["delivered"; 3]);
+    // It looked for them in the organization that is there now: the sandbox stands for both.
+    let attempts = database.texts("SELECT message AS value FROM delivery_attempts");
+    assert_eq!(attempts, ["Nothing to change there."; 3]);
+}
+
+#[tokio::test]
 async fn a_lead_that_is_closed_on_both_sides_is_neither_doubled_nor_reopened() {
     for setting in ["create_new", "reopen", "attach_only"] {
         let stage = Stage::new().await;
@@ -317,13 +346,16 @@ async fn a_decision_waits_for_what_is_under_way_and_goes_with_what_waits_already
     let chosen = there[1].to_string();
     let decision = [("record", Some(chosen.as_str()))];
     stage.change(&lead, &[("last_name", Some("King"))]).await;
-    database.execute("UPDATE deliveries SET state = 'in_progress' WHERE state = 'pending'");
+    database.execute(
+        "UPDATE deliveries SET state = 'in_progress' WHERE state = 'pending'; \
+         UPDATE delivery_lanes SET lease_owner = 'a worker', lease_expires_at = '2099-01-01 00:00:00'",
+    );
     let refused = stage
         .browser
         .submit(&page, "Use this decision", &decision)
         .await;
     drop(refused.expect_text("This lead is being sent right now."));
-    database.execute("UPDATE deliveries SET state = 'pending' WHERE state = 'in_progress'");
+    database.execute("UPDATE delivery_lanes SET lease_owner = NULL, lease_expires_at = NULL");
     stage
         .browser
         .submit(&page, "Use this decision", &decision)
@@ -332,6 +364,7 @@ async fn a_decision_waits_for_what_is_under_way_and_goes_with_what_waits_already
     assert_eq!(stage.deliver().await, 1);
     assert_eq!(stage.dynamics.lead(&chosen)["lastname"], "King");
     assert_eq!(stage.dynamics.leads().len(), 2);
+    assert_eq!(stage.deliveries(), ["delivered"], "what waited is over");
 }
 
 #[tokio::test]

@@ -35,6 +35,7 @@ mod destinations;
 mod dry_run;
 mod dynamics;
 mod dynamics_moments;
+mod dynamics_neighbours;
 mod dynamics_reads;
 mod events;
 mod evidence;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::ColumnRule;
-use crate::domain::lead_column::{LeadColumn, LeadColumnKind};
+use crate::domain::lead_column::{DateTimeBehavior, LeadColumn, LeadColumnKind};
 use crate::domain::normalise;
 use crate::domain::words::words;
 
@@ -19,6 +19,20 @@ pub enum ColumnValue {
     Decimal(f64),
     /// Yes or no.
     Boolean(bool),
+}
+
+impl ColumnValue {
+    /// A number, alike however it is written: `5000` and `5000.0` are one.
+    #[must_use]
+    pub fn number(number: f64) -> Self {
+        // Up to here every whole number has a value of its own.
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        if number.fract() == 0.0 && number.abs() <= EXACT {
+            Self::Integer(number as i64)
+        } else {
+            Self::Decimal(number)
+        }
+    }
 }
 
 words! {
@@ -39,7 +53,8 @@ words! {
 ///
 /// - Text: trimmed; longer than the column (in UTF-16 units, as Dataverse counts) it is cut only where the rule says so.
 /// - Whole number: thousands separators are read; of a range (`51-200`, `10,001+`) its lower end is taken.
-/// - Day: only a full date.
+/// - Number: within the bounds of the column.
+/// - Day: only a full date; a column that keeps a time, too, gets one with it.
 /// - Option: by its number or its words, without regard to case.
 ///
 /// # Errors
@@ -63,9 +78,9 @@ pub fn fit(
             ColumnValue::Text(text(value, *max_length, rule.cuts)?)
         }
         LeadColumnKind::Integer { min, max } => ColumnValue::Integer(integer(value, *min, *max)?),
-        LeadColumnKind::Decimal => ColumnValue::Decimal(decimal(value)?),
+        LeadColumnKind::Decimal { min, max } => decimal(value, *min, *max)?,
         LeadColumnKind::Boolean => ColumnValue::Boolean(boolean(value)?),
-        LeadColumnKind::DateTime => ColumnValue::Text(day(value)?),
+        LeadColumnKind::DateTime { behavior } => ColumnValue::Text(day(value, *behavior)?),
         LeadColumnKind::Choice { options } => ColumnValue::Integer(option(value, options)?),
         LeadColumnKind::Other => return Err(Misfit::NotWritable),
     };
@@ -145,12 +160,14 @@ fn groups_of_three(text: &str) -> bool {
     rest.is_empty() || (first.len() <= 3 && rest.iter().all(|group| group.len() == 3))
 }
 
-fn decimal(value: &str) -> Result<f64, Misfit> {
+fn decimal(value: &str, min: Option<f64>, max: Option<f64>) -> Result<ColumnValue, Misfit> {
     let number: f64 = value.parse().map_err(|_| Misfit::NotANumber)?;
-    if number.is_finite() {
-        Ok(number)
-    } else {
+    if !number.is_finite() {
         Err(Misfit::NotANumber)
+    } else if min.is_some_and(|min| number < min) || max.is_some_and(|max| number > max) {
+        Err(Misfit::OutOfRange)
+    } else {
+        Ok(ColumnValue::number(number))
     }
 }
 
@@ -162,10 +179,14 @@ fn boolean(value: &str) -> Result<bool, Misfit> {
     }
 }
 
-fn day(value: &str) -> Result<String, Misfit> {
-    chrono::NaiveDate::parse_from_str(value, "%Y-%m-%d")
-        .map(|day| day.to_string())
-        .map_err(|_| Misfit::NotADay)
+fn day(value: &str, behavior: DateTimeBehavior) -> Result<String, Misfit> {
+    let day = chrono::NaiveDate::parse_from_str(value, "%Y-%m-%d").map_err(|_| Misfit::NotADay)?;
+    Ok(match behavior {
+        DateTimeBehavior::DateOnly => day.to_string(),
+        DateTimeBehavior::TimeZoneIndependent => format!("{day}T00:00:00Z"),
+        // At noon it is the same day for nearly everybody who reads it.
+        DateTimeBehavior::UserLocal => format!("{day}T12:00:00Z"),
+    })
 }
 
 fn option(value: &str, options: &[(i64, String)]) -> Result<i64, Misfit> {
@@ -285,12 +306,21 @@ mod tests {
 
     #[test]
     fn days_yes_and_no_and_numbers() {
+        let date = |behavior| LeadColumnKind::DateTime { behavior };
+        let number = || LeadColumnKind::Decimal {
+            min: Some(0.0),
+            max: Some(1000.0),
+        };
         assert_eq!(
-            fitted(LeadColumnKind::DateTime, "2026-02-03"),
+            fitted(date(DateTimeBehavior::DateOnly), "2026-02-03"),
             Ok(Some(ColumnValue::Text("2026-02-03".to_owned())))
         );
         assert_eq!(
-            fitted(LeadColumnKind::DateTime, "2026"),
+            fitted(date(DateTimeBehavior::UserLocal), "2026-02-03"),
+            Ok(Some(ColumnValue::Text("2026-02-03T12:00:00Z".to_owned())))
+        );
+        assert_eq!(
+            fitted(date(DateTimeBehavior::TimeZoneIndependent), "2026"),
             Err(Misfit::NotADay)
         );
         assert_eq!(
@@ -301,14 +331,15 @@ mod tests {
             fitted(LeadColumnKind::Boolean, "maybe"),
             Err(Misfit::NotYesOrNo)
         );
+        assert_eq!(fitted(number(), "1.5"), Ok(Some(ColumnValue::Decimal(1.5))));
         assert_eq!(
-            fitted(LeadColumnKind::Decimal, "1.5"),
-            Ok(Some(ColumnValue::Decimal(1.5)))
+            fitted(number(), "1000.0"),
+            Ok(Some(ColumnValue::Integer(1000))),
+            "as the service writes it"
         );
-        assert_eq!(
-            fitted(LeadColumnKind::Decimal, "NaN"),
-            Err(Misfit::NotANumber)
-        );
+        assert_eq!(fitted(number(), "1000.1"), Err(Misfit::OutOfRange));
+        assert_eq!(fitted(number(), "-0.1"), Err(Misfit::OutOfRange));
+        assert_eq!(fitted(number(), "NaN"), Err(Misfit::NotANumber));
     }
 
     #[test]

@@ -163,8 +163,18 @@ fn shipped_sources() -> BTreeMap<String, String> {
 }
 
 /// How each field is written over what stands in the organization: as its field mappings say, where they agree; else overwrite.
+/// Those of single forms count only for fields that the whole organisation does not map: one form's wish is not every lead's.
 #[must_use]
 pub fn policies(mappings: &[FieldMapping]) -> HashMap<FieldKey, WritePolicy> {
+    let (general, of_forms): (Vec<_>, Vec<_>) = mappings
+        .iter()
+        .partition(|mapping| mapping.form_id.is_none());
+    let mut policies = agreed(&of_forms);
+    policies.extend(agreed(&general));
+    policies
+}
+
+fn agreed(mappings: &[&FieldMapping]) -> HashMap<FieldKey, WritePolicy> {
     let mut policies: HashMap<FieldKey, WritePolicy> = HashMap::new();
     for mapping in mappings {
         policies
@@ -192,6 +202,7 @@ pub struct LeftOut {
 
 #[cfg(test)]
 mod tests {
+    use super::super::field_mapping::Source;
     use super::*;
 
     #[test]
@@ -204,6 +215,36 @@ mod tests {
         assert_eq!(columns.len(), mapping.rules.len());
         let email = mapping.of_field(&LeadField::Email.into()).expect("a line");
         assert_eq!(email.column, "emailaddress1");
+    }
+
+    #[test]
+    fn one_forms_policy_is_not_that_of_every_lead() {
+        let mapping = |form: Option<&str>, field: LeadField, policy| FieldMapping {
+            id: "01990000-0000-7000-8000-000000000001"
+                .parse()
+                .expect("an id"),
+            name: String::new(),
+            form_id: form.map(|id| id.parse().expect("an id")),
+            source: Source::FormName,
+            target: field.into(),
+            policy,
+            transforms: Vec::new(),
+            position: 1,
+        };
+        let form = Some("01990000-0000-7000-8000-000000000002");
+        let policies = policies(&[
+            mapping(form, LeadField::City, WritePolicy::Overwrite),
+            mapping(None, LeadField::City, WritePolicy::FillIfEmpty),
+            mapping(form, LeadField::Phone, WritePolicy::Append),
+        ]);
+        assert_eq!(
+            policies.get(&LeadField::City.into()),
+            Some(&WritePolicy::FillIfEmpty)
+        );
+        assert_eq!(
+            policies.get(&LeadField::Phone.into()),
+            Some(&WritePolicy::Append)
+        );
     }
 
     #[test]

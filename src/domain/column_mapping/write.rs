@@ -39,11 +39,12 @@ pub enum Write {
 /// Decides about one column.
 ///
 /// What did not change here is not written, so that what people changed in the organization since stays. Blank values erase
-/// only what we sent ourselves, and only where the policy is to overwrite.
+/// only what we sent ourselves and nobody changed since: a member may have asked for its deletion. What was added to other
+/// people's words stays, because nobody can tell it from theirs.
 #[must_use]
 pub fn changes(wanted: &Wanted, standing: &Standing) -> Write {
     let Some(value) = &wanted.value else {
-        let clears = standing.is_ours && wanted.policy == WritePolicy::Overwrite;
+        let clears = standing.is_ours && wanted.policy != WritePolicy::Append;
         return if clears && standing.value.is_some() {
             Write::Clear
         } else {
@@ -177,6 +178,10 @@ mod tests {
         assert_eq!(decide(overwrite, None, None, true, false), Write::Keep);
         assert_eq!(
             decide(WritePolicy::FillIfEmpty, None, Some("a"), true, false),
+            Write::Clear
+        );
+        assert_eq!(
+            decide(WritePolicy::Append, None, Some("a"), true, false),
             Write::Keep
         );
     }

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::super::schema::{
-    delivery_lanes, lead_origins, leads, linkedin_user_profiles, organization_leads,
-    profile_accounts,
+    delivery_lanes, form_submissions, lead_origins, leads, linkedin_user_profiles,
+    organization_leads, profile_accounts,
 };
 use super::super::{AnyConn, StoreError, database_now};
 use super::{NewRow, insert};
@@ -15,9 +15,11 @@ use crate::domain::ids::{AccountId, OrganizationId};
 /// Leads that are queued at once.
 const PAGE: i64 = 1_000;
 
-/// The leads of these accounts that an organization does not have, or has in an older version.
+/// The leads that came from these accounts, or answered to them later, that an organization does not have, or has in an older
+/// version.
 macro_rules! missing {
-    ($organization:expr, $accounts:expr) => {
+    ($organization:expr, $accounts:expr) => {{
+        let accounts: &[_] = $accounts;
         leads::table
             .inner_join(lead_origins::table)
             .left_join(
@@ -25,13 +27,22 @@ macro_rules! missing {
                     .eq(leads::id)
                     .and(organization_leads::organization_id.eq($organization.as_str()))),
             )
-            .filter(lead_origins::account_id.eq_any($accounts))
+            .filter(
+                lead_origins::account_id
+                    .eq_any(accounts)
+                    .or(leads::id.nullable().eq_any(
+                        form_submissions::table
+                            .filter(form_submissions::account_id.eq_any(accounts))
+                            .filter(form_submissions::lead_id.is_not_null())
+                            .select(form_submissions::lead_id),
+                    )),
+            )
             .filter(
                 organization_leads::delivered_at
                     .is_null()
                     .or(organization_leads::delivered_at.lt(leads::updated_at.nullable())),
             )
-    };
+    }};
 }
 
 /// How many leads [`enqueue_existing`] would queue of these accounts.
@@ -44,7 +55,7 @@ pub fn count(
     accounts: &[AccountId],
 ) -> Result<i64, StoreError> {
     let accounts: Vec<&str> = accounts.iter().map(AsRef::as_ref).collect();
-    Ok(missing!(organization, accounts).count().get_result(conn)?)
+    Ok(missing!(organization, &accounts).count().get_result(conn)?)
 }
 
 /// Queues the leads of the accounts that an organization's profiles read, or of these accounts, that the organization does not

@@ -422,6 +422,35 @@ fn end(now: DateTime<Utc>, length: Duration) -> Option<NaiveDateTime> {
     now.checked_add_signed(length).map(|end| end.naive_utc())
 }
 
+/// Ends the lease on an organization's queue: what its worker is about to write down is about records that are forgotten.
+/// What it has taken waits again.
+pub(in crate::store) fn revoke(
+    conn: &mut AnyConn,
+    organization: &OrganizationId,
+) -> Result<(), StoreError> {
+    diesel::update(l::table.filter(l::organization_id.eq(organization.as_str())))
+        .set((
+            l::lease_owner.eq(None::<String>),
+            l::lease_expires_at.eq(None::<NaiveDateTime>),
+            l::lease_term.eq(l::lease_term + 1),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Whether somebody works on a queue now.
+pub(super) fn is_worked_on(conn: &mut AnyConn, lane: &LaneId) -> Result<bool, StoreError> {
+    let at = database_now(conn)?.naive_utc();
+    let found: Option<String> = l::table
+        .filter(l::id.eq(lane.as_str()))
+        .filter(l::lease_owner.is_not_null())
+        .filter(l::lease_expires_at.gt(at))
+        .select(l::id)
+        .first(conn)
+        .optional()?;
+    Ok(found.is_some())
+}
+
 /// Extends a lease; every write of a worker begins with it.
 ///
 /// # Errors

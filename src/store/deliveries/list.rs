@@ -404,41 +404,51 @@ pub fn retry_one(conn: &mut AnyConn, id: &DeliveryId) -> Result<(), StoreError> 
     make_due(conn, &[id.as_str()], at)
 }
 
-/// Makes due now what tells a lead's organization what a person decided about the lead: what waits for it already, or else this
-/// delivery.
+/// Makes due now what tells an organization about a lead of which a person decided which record it is: what waits for it
+/// already, or else this delivery. Answers which one; older ones that waited for the decision are over.
 ///
 /// # Errors
 /// `NotFound`, or `Rule` while the lead is being sent: what is under way was matched before the decision.
-pub fn send_decided(conn: &mut AnyConn, id: &DeliveryId) -> Result<(), StoreError> {
+pub fn send_decided(conn: &mut AnyConn, id: &DeliveryId) -> Result<DeliveryId, StoreError> {
     lock_leads(conn)?;
     let delivery = get(conn, id)?;
-    let Some((lead, _)) = &delivery.lead else {
-        return retry_one(conn, id);
-    };
+    let lead = delivery.lead.map(|(lead, _)| lead);
+    let lead = lead.ok_or(StoreError::NotFound("lead of the delivery"))?;
     let of_lead = d::table
         .filter(d::lane_id.eq(delivery.lane_id.as_str()))
         .filter(d::lead_id.eq(lead.as_str()));
-    let under_way: bool = diesel::select(diesel::dsl::exists(
-        of_lead
-            .clone()
-            .filter(d::state.eq(DeliveryState::InProgress.as_str())),
-    ))
-    .get_result(conn)?;
-    if under_way {
+    let mut open: Vec<(String, String)> = of_lead
+        .filter(d::state.ne(DeliveryState::Delivered.as_str()))
+        .filter(d::state.ne(DeliveryState::Dead.as_str()))
+        .order(d::id)
+        .select((d::id, d::state))
+        .load(conn)?;
+    let under_way = open
+        .iter()
+        .any(|(_, state)| state == DeliveryState::InProgress.as_str());
+    if under_way && super::lanes::is_worked_on(conn, &delivery.lane_id)? {
         return Err(StoreError::Rule(
             "This lead is being sent right now. Look again in a moment and decide then.".into(),
         ));
     }
-    let waiting: Vec<String> = of_lead
-        .filter(d::state.eq_any(super::lanes::waiting()))
-        .select(d::id)
-        .load(conn)?;
-    if waiting.is_empty() {
-        return retry_one(conn, id);
-    }
-    let waiting: Vec<&str> = waiting.iter().map(String::as_str).collect();
+    // What a worker that is gone left under way comes after what waits; [`super::work::recover`] makes one of the two.
+    open.sort_by_key(|(_, state)| state == DeliveryState::InProgress.as_str());
+    let first = open.into_iter().next().map(|(id, _)| id);
+    let goes = first.unwrap_or_else(|| id.to_string());
     let at = database_now(conn)?.naive_utc();
-    make_due(conn, &waiting, at)
+    make_due(conn, &[goes.as_str()], at)?;
+    diesel::update(d::table.find(&goes))
+        .set(d::reason.eq(None::<String>))
+        .execute(conn)?;
+    diesel::delete(
+        d::table
+            .filter(d::lane_id.eq(delivery.lane_id.as_str()))
+            .filter(d::lead_id.eq(lead.as_str()))
+            .filter(d::state.eq(DeliveryState::Dead.as_str()))
+            .filter(d::reason.eq(DeliveryFailure::NeedsPerson.as_str())),
+    )
+    .execute(conn)?;
+    super::super::columns::id("deliveries", &goes)
 }
 
 /// Counts the deliveries of a queue by state.

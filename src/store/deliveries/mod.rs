@@ -18,7 +18,8 @@ use diesel::prelude::*;
 
 use super::moment::Moment;
 use super::schema::{
-    deliveries, delivery_lanes, leads, linkedin_user_profiles, profile_accounts, webhooks,
+    deliveries, delivery_lanes, form_submissions, leads, linkedin_user_profiles, profile_accounts,
+    webhooks,
 };
 use super::{AnyConn, StoreError, audit, database_now};
 use crate::domain::delivery::{DeliveryEvent, DeliveryState};
@@ -197,7 +198,7 @@ pub(super) fn enqueue_leads(
         return Ok(());
     }
     let now = database_now(conn)?;
-    let lanes_of_account = lanes_of_accounts(conn, &before.lanes, changed)?;
+    let lanes_of_lead = lanes_of_leads(conn, &before.lanes, changed)?;
     let mut rows = Vec::new();
     let mut add = |lane: &str, event, lead: &LeadId| {
         rows.push(NewRow {
@@ -206,10 +207,8 @@ pub(super) fn enqueue_leads(
         });
     };
     for lead in changed {
-        if let Some(account) = &lead.account_id {
-            for lane in lanes_of_account.get(account.as_str()).into_iter().flatten() {
-                add(lane, DeliveryEvent::LeadSaved, &lead.id);
-            }
+        for lane in lanes_of_lead.get(&lead.id).into_iter().flatten() {
+            add(lane, DeliveryEvent::LeadSaved, &lead.id);
         }
         let status_before = before.statuses.get(lead.id.as_str());
         let events = lead_events(status_before.map(String::as_str), lead.status);
@@ -231,24 +230,59 @@ fn lead_events(before: Option<&str>, status: LeadStatus) -> Vec<DeliveryEvent> {
     }
 }
 
-/// The organizations' lanes to which the leads of an account go: those that the account's profiles sync to.
+/// The organizations' lanes to which leads go: those of the account that a lead came from, and of every account to which the
+/// person answered later. A lead that was imported, or came from another account first, is everybody's who has an answer.
+fn lanes_of_leads<'a>(
+    conn: &mut AnyConn,
+    lanes: &Lanes,
+    changed: &[&'a Lead],
+) -> Result<HashMap<&'a LeadId, HashSet<String>>, StoreError> {
+    if lanes.organizations.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut answered: HashMap<String, HashSet<String>> = HashMap::new();
+    let ids: Vec<&str> = changed.iter().map(|lead| lead.id.as_str()).collect();
+    for chunk in ids.chunks(1_000) {
+        let rows: Vec<(Option<String>, String)> = form_submissions::table
+            .filter(form_submissions::lead_id.eq_any(chunk))
+            .select((form_submissions::lead_id, form_submissions::account_id))
+            .distinct()
+            .load(conn)?;
+        for (lead, account) in rows {
+            answered
+                .entry(lead.unwrap_or_default())
+                .or_default()
+                .insert(account);
+        }
+    }
+    for lead in changed {
+        if let Some(account) = &lead.account_id {
+            let accounts = answered.entry(lead.id.as_str().to_owned()).or_default();
+            accounts.insert(account.as_ref().to_owned());
+        }
+    }
+    let accounts: HashSet<&str> = answered.values().flatten().map(String::as_str).collect();
+    let lanes_of_account = lanes_of_accounts(conn, lanes, &accounts)?;
+    Ok(changed
+        .iter()
+        .map(|lead| {
+            let accounts = answered.get(lead.id.as_str()).into_iter().flatten();
+            let lanes = accounts.filter_map(|account| lanes_of_account.get(account));
+            (&lead.id, lanes.flatten().cloned().collect())
+        })
+        .collect())
+}
+
+/// The organizations' lanes to which the leads of accounts go: those that an account's profiles sync to.
 fn lanes_of_accounts(
     conn: &mut AnyConn,
     lanes: &Lanes,
-    changed: &[&Lead],
+    accounts: &HashSet<&str>,
 ) -> Result<HashMap<String, HashSet<String>>, StoreError> {
     let mut found: HashMap<String, HashSet<String>> = HashMap::new();
-    if lanes.organizations.is_empty() {
-        return Ok(found);
-    }
-    let accounts: HashSet<&str> = changed
-        .iter()
-        .filter_map(|lead| lead.account_id.as_ref())
-        .map(AsRef::as_ref)
-        .collect();
     let rows: Vec<(String, Option<String>)> = profile_accounts::table
         .inner_join(linkedin_user_profiles::table)
-        .filter(profile_accounts::account_id.eq_any(accounts))
+        .filter(profile_accounts::account_id.eq_any(accounts.iter().copied()))
         .select((
             profile_accounts::account_id,
             linkedin_user_profiles::organization_id,
@@ -264,9 +298,57 @@ fn lanes_of_accounts(
     Ok(found)
 }
 
-/// Queues submissions that came to no lead, for every webhook that wants to know; once for each submission.
-pub(super) fn enqueue_failed_submissions(
+/// Queues what submissions mean for destinations: the leads that they came to, for the organizations of their accounts, and
+/// those that failed, for webhooks.
+pub(super) fn enqueue_submissions(
     conn: &mut AnyConn,
+    decided: &[DecidedSubmission],
+) -> Result<(), StoreError> {
+    let lanes = open_lanes(conn)?;
+    enqueue_answered(conn, &lanes, decided)?;
+    enqueue_failed(conn, &lanes, decided)
+}
+
+/// Queues the leads that submissions came to. When their leads were saved, the submissions did not stand there yet.
+fn enqueue_answered(
+    conn: &mut AnyConn,
+    lanes: &Lanes,
+    decided: &[DecidedSubmission],
+) -> Result<(), StoreError> {
+    if lanes.organizations.is_empty() {
+        return Ok(());
+    }
+    let answered: HashSet<(&str, &LeadId)> = decided
+        .iter()
+        .filter(|submission| submission.reason != Some(SubmissionReason::BroughtAlong))
+        .filter_map(|submission| {
+            let lead = submission.lead_id.as_ref()?;
+            Some((submission.account_id.as_ref(), lead))
+        })
+        .collect();
+    if answered.is_empty() {
+        return Ok(());
+    }
+    let accounts = answered.iter().map(|(account, _)| *account).collect();
+    let lanes_of_account = lanes_of_accounts(conn, lanes, &accounts)?;
+    let now = database_now(conn)?;
+    let rows: Vec<NewRow> = answered
+        .iter()
+        .flat_map(|(account, lead)| {
+            let lanes = lanes_of_account.get(*account).into_iter().flatten();
+            lanes.map(|lane| NewRow {
+                lead_id: Some(lead.as_str().to_owned()),
+                ..NewRow::new(lane, DeliveryEvent::LeadSaved, now)
+            })
+        })
+        .collect();
+    insert(conn, &rows)
+}
+
+/// Queues submissions that came to no lead, for every webhook that wants to know; once for each submission.
+fn enqueue_failed(
+    conn: &mut AnyConn,
+    lanes: &Lanes,
     decided: &[DecidedSubmission],
 ) -> Result<(), StoreError> {
     let failed: Vec<&str> = decided
@@ -286,7 +368,6 @@ pub(super) fn enqueue_failed_submissions(
     if failed.is_empty() {
         return Ok(());
     }
-    let lanes = open_lanes(conn)?;
     let event = DeliveryEvent::SubmissionFailed;
     let wanting: Vec<&str> = lanes
         .webhooks

@@ -1,6 +1,6 @@
 //! What the worker of a queue does: take what is due, in the order of each lead, and write down what became of it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
@@ -33,6 +33,8 @@ pub struct Taken {
     pub attempt: i64,
     /// The same counted from a person's last retry on: how far the waits have grown.
     pub attempt_since_retry: i64,
+    /// Why the attempt before failed.
+    pub reason: Option<DeliveryFailure>,
 }
 
 /// What an attempt brought.
@@ -138,6 +140,7 @@ type Row = (
     NaiveDateTime,
     i64,
     i64,
+    Option<String>,
 );
 
 /// Takes at most `limit` deliveries that are due; of each lead only the oldest, so that its order is kept. Nothing, when the
@@ -165,6 +168,7 @@ pub fn take(conn: &mut AnyConn, lease: &LaneLease, limit: i64) -> Result<Vec<Tak
             d::created_at,
             d::attempts,
             d::retried_from,
+            d::reason,
         ))
         .load(conn)?;
     let ids: Vec<&str> = rows.iter().map(|row| row.0.as_str()).collect();
@@ -178,7 +182,7 @@ pub fn take(conn: &mut AnyConn, lease: &LaneLease, limit: i64) -> Result<Vec<Tak
     }
     rows.into_iter()
         .map(
-            |(id, event, lead, submission, created_at, attempts, retried_from)| {
+            |(id, event, lead, submission, created_at, attempts, retried_from, reason)| {
                 let cells = Cells {
                     table: "deliveries",
                     id: &id,
@@ -191,6 +195,7 @@ pub fn take(conn: &mut AnyConn, lease: &LaneLease, limit: i64) -> Result<Vec<Tak
                     created_at: created_at.and_utc(),
                     attempt: attempts + 1,
                     attempt_since_retry: attempts - retried_from + 1,
+                    reason: cells.optional("reason", reason.as_deref())?,
                 })
             },
         )
@@ -255,12 +260,14 @@ pub fn finish(
         .select((d::id, d::lead_id))
         .load(conn)?;
     let leads: HashSet<&str> = left.iter().filter_map(|(_, id)| id.as_deref()).collect();
-    let left: HashSet<&str> = left.iter().map(|(id, _)| id.as_str()).collect();
+    let mut collided = HashSet::new();
     if let Destination::Organization(organization) = &lease.destination {
         let links = ended.links.iter();
-        let links: Vec<_> = links
+        let mut links: Vec<_> = links
             .filter(|link| leads.contains(link.lead_id.as_str()))
             .collect();
+        collided = organization_leads::collisions(conn, organization, &links)?;
+        links.retain(|link| !collided.contains(link.lead_id.as_str()));
         organization_leads::save(conn, organization, &links, now)?;
         let states = ended.states.iter();
         let states: Vec<_> = states
@@ -268,10 +275,23 @@ pub fn finish(
             .collect();
         organization_lead_states::save(conn, organization, &states)?;
     }
-    let attempts: Vec<&Attempt> = ended
+    let lead_of: HashMap<&str, Option<&str>> = left
+        .iter()
+        .map(|(id, lead)| (id.as_str(), lead.as_deref()))
+        .collect();
+    let attempts: Vec<Attempt> = ended
         .attempts
         .iter()
-        .filter(|attempt| left.contains(attempt.id.as_str()))
+        .filter_map(|attempt| {
+            let lead = lead_of.get(attempt.id.as_str())?;
+            let mut attempt = attempt.clone();
+            if lead.is_some_and(|lead| collided.contains(lead)) {
+                // Somebody gave the record to another lead meanwhile: this one is matched anew.
+                attempt.failure = Some(DeliveryFailure::Conflict);
+                attempt.is_final = false;
+            }
+            Some(attempt)
+        })
         .collect();
     let untried = &ended.untried;
     let mut finished = Finished::default();

@@ -21,7 +21,7 @@ use crate::dataverse::{
     DataverseError, OrganizationAddress, Tenant,
 };
 use crate::domain::ids::OrganizationId;
-use crate::domain::lead_column::{LeadColumn, LeadColumnKind};
+use crate::domain::lead_column::{DateTimeBehavior, LeadColumn, LeadColumnKind};
 use crate::domain::organization::{
     self, CheckStep, CredentialKind, KeyState, OrganizationTrouble, missing_privileges,
 };
@@ -359,7 +359,7 @@ impl Steps {
             .await
             .map_err(at(CheckStep::Privileges))?;
         // Older organizations do not name privileges: then the first delivery tells.
-        if !held.is_empty() {
+        if let Some(held) = held {
             let missing = missing_privileges(&held);
             if !missing.is_empty() {
                 check.missing_privileges = missing.iter().map(|name| (*name).to_owned()).collect();
@@ -385,9 +385,15 @@ pub fn lead_column(column: Column) -> LeadColumn {
         kind: match column.kind {
             ColumnKind::Text { max_length } => LeadColumnKind::Text { max_length },
             ColumnKind::Integer { min, max } => LeadColumnKind::Integer { min, max },
-            ColumnKind::Decimal => LeadColumnKind::Decimal,
+            ColumnKind::Decimal { min, max } => LeadColumnKind::Decimal { min, max },
             ColumnKind::Boolean => LeadColumnKind::Boolean,
-            ColumnKind::DateTime => LeadColumnKind::DateTime,
+            ColumnKind::DateTime { behavior } => LeadColumnKind::DateTime {
+                behavior: match behavior.as_deref() {
+                    Some("DateOnly") => DateTimeBehavior::DateOnly,
+                    Some("TimeZoneIndependent") => DateTimeBehavior::TimeZoneIndependent,
+                    _ => DateTimeBehavior::UserLocal,
+                },
+            },
             ColumnKind::Choice(options) => LeadColumnKind::Choice { options },
             ColumnKind::Other => LeadColumnKind::Other,
         },

@@ -107,9 +107,9 @@ fn described(column: &LeadColumn) -> String {
         } => format!("text, at most {max}"),
         LeadColumnKind::Text { max_length: None } => "text".to_owned(),
         LeadColumnKind::Integer { .. } => "whole number".to_owned(),
-        LeadColumnKind::Decimal => "number".to_owned(),
+        LeadColumnKind::Decimal { .. } => "number".to_owned(),
         LeadColumnKind::Boolean => "yes or no".to_owned(),
-        LeadColumnKind::DateTime => "date".to_owned(),
+        LeadColumnKind::DateTime { .. } => "date".to_owned(),
         LeadColumnKind::Choice { options } => format!("one of {} options", options.len()),
         LeadColumnKind::Other => "cannot be written".to_owned(),
     };

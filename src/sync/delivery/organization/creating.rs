@@ -3,10 +3,9 @@
 
 use futures_util::future::join_all;
 use serde_json::Map;
-use uuid::Uuid;
 
 use super::record::{self, Plan};
-use super::{Batch, Job};
+use super::{Batch, Job, Privileges, own_record, successor};
 use crate::dataverse::{Condition, DataverseError, UpsertRow};
 use crate::domain::dynamics_status::RecordStatus;
 use crate::domain::lead::LeadStatus;
@@ -88,7 +87,7 @@ impl Batch<'_> {
                 }
                 Err(error) => {
                     let jobs = chunk.into_iter().map(|(job, _)| job);
-                    if self.is_about_the_request(&error) {
+                    if self.is_about_the_request(&error).await {
                         refused.extend(jobs);
                     } else {
                         // Smaller next time: a large request may be what the service cannot do.
@@ -103,7 +102,7 @@ impl Batch<'_> {
     }
 
     /// Whether the request was refused for one of its rows, or because the organization has no such message.
-    fn is_about_the_request(&mut self, error: &DataverseError) -> bool {
+    async fn is_about_the_request(&mut self, error: &DataverseError) -> bool {
         match error {
             DataverseError::NotFound(_) => {
                 self.pace.has_bulk = false;
@@ -126,6 +125,13 @@ impl Batch<'_> {
             DataverseError::Duplicate(_)
             | DataverseError::Changed(_)
             | DataverseError::RecordNotFound(_) => true,
+            // One of the owners may be somebody who may not have leads.
+            DataverseError::MissingPrivilege { .. } => {
+                matches!(
+                    self.privileges().await,
+                    Ok(Privileges::Held | Privileges::Unknown)
+                )
+            }
             _ => false,
         }
     }
@@ -141,9 +147,14 @@ impl Batch<'_> {
             let rest = left.split_off(self.pace.at_once.min(left.len()));
             let planned: Vec<(Job, Plan)> = left.into_iter().map(|job| self.planned(job)).collect();
             let client = &self.client;
-            let answers = join_all(planned.into_iter().map(|(job, plan)| async move {
+            let answers = join_all(planned.into_iter().map(|(job, mut plan)| async move {
                 let id = job.link.record_id.unwrap_or_default();
-                let outcome = client.write_lead(id, &plan.body, &Condition::Absent).await;
+                let mut outcome = client.write_lead(id, &plan.body, &Condition::Absent).await;
+                if matches!(outcome, Err(DataverseError::MissingPrivilege { .. }))
+                    && Self::disown(&mut plan)
+                {
+                    outcome = client.write_lead(id, &plan.body, &Condition::Absent).await;
+                }
                 (job, plan, outcome)
             }))
             .await;
@@ -161,7 +172,7 @@ impl Batch<'_> {
                     Err(DataverseError::Invalid(_)) if self.columns_changed().await? => {
                         self.untried([job]);
                     }
-                    Err(error) => self.refused(job, &error),
+                    Err(error) => self.refused(job, error).await,
                 }
             }
             left = rest;
@@ -171,7 +182,10 @@ impl Batch<'_> {
 
     /// Gives the record its id, and works out its columns.
     fn planned(&self, mut job: Job) -> (Job, Plan) {
-        let own = Uuid::try_parse(job.lead.id.as_str()).unwrap_or_default();
+        let mut own = own_record(&job.lead);
+        if self.claimed.contains(&own) {
+            own = successor(&job.lead, own);
+        }
         job.link.record_id.get_or_insert(own);
         job.link.sent.clear();
         job.known = None;
@@ -182,6 +196,7 @@ impl Batch<'_> {
 
     /// Notes a record that was made; gives back a lead whose status is not that of a new record, to be updated.
     fn made(&mut self, mut job: Job, plan: Plan) -> Option<Job> {
+        self.went_through();
         job.link.state = LinkState::Linked;
         job.link.sent = plan.sent;
         job.link.misfits = plan.misfits;
@@ -189,7 +204,12 @@ impl Batch<'_> {
             return Some(job);
         }
         self.note(&job, Some(RecordStatus::NEW), plan.owner);
-        self.delivered(job, Some(204), Some("Created."));
+        let note = if plan.is_owner_refused {
+            "Created. The organization refused the owner."
+        } else {
+            "Created."
+        };
+        self.delivered(job, Some(204), Some(note));
         None
     }
 }

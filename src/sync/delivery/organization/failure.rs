@@ -45,6 +45,17 @@ impl Failure {
     }
 }
 
+/// A refusal that is the doing of one record, though others like it are the organization's trouble; in the service's words.
+pub(super) fn of_record(error: &DataverseError) -> Failure {
+    let failure = of(error);
+    let words = error.refusal().and_then(|refusal| refusal.message.clone());
+    Failure {
+        message: words.or(failure.message),
+        is_of_organization: false,
+        ..failure
+    }
+}
+
 /// Sorts an error: whose trouble it is, and whether it can pass by itself.
 pub(super) fn of(error: &DataverseError) -> Failure {
     use DeliveryFailure as Reason;
@@ -88,7 +99,14 @@ pub(super) fn of(error: &DataverseError) -> Failure {
     // The organization's trouble is told with its fix; a refusal of one lead in the service's words.
     let message = if is_of_organization {
         let trouble = trouble(error);
-        Some(format!("{trouble} {}", trouble.fix()))
+        let missing = match error {
+            DataverseError::MissingPrivilege {
+                privilege: Some(name),
+                ..
+            } => format!(" It asked for {name}."),
+            _ => String::new(),
+        };
+        Some(format!("{trouble}{missing} {}", trouble.fix()))
     } else {
         refusal
             .and_then(|refusal| refusal.message.clone())

@@ -7,10 +7,10 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::failure::Failure;
-use super::{Batch, Job, record};
+use super::{Batch, Job, own_record, record};
 use crate::dataverse::{DataverseError, LeadQuery, LeadRecord, query};
 use crate::domain::ids::{LeadId, RecordId};
-use crate::domain::lead::{FieldKey, LeadStatus};
+use crate::domain::lead::{FieldKey, LeadField, LeadStatus};
 use crate::domain::matching::{Action, Candidate, Candidates, Decision, MatchInput, decide};
 use crate::domain::normalise;
 use crate::domain::submission::SubmissionReason;
@@ -91,7 +91,11 @@ impl Batch<'_> {
         let mut groups = self.groups(jobs, &fields);
         while let Some(mut group) = groups.pop_front() {
             let mut answer = self.ask_about(&group, &fields).await;
-            if matches!(answer, Err(DataverseError::Invalid(_))) && self.columns_changed().await? {
+            let is_refused = matches!(answer, Err(DataverseError::Invalid(_)));
+            // Not every organization may take wildcards; and the columns may be others than we thought.
+            if is_refused
+                && (std::mem::take(&mut self.has_wildcards) || self.columns_changed().await?)
+            {
                 let jobs = group.into_iter().map(|one| one.job);
                 group = jobs.map(|job| self.compared(job, &fields)).collect();
                 answer = self.ask_about(&group, &fields).await;
@@ -113,7 +117,7 @@ impl Batch<'_> {
                 }
                 Err(error @ DataverseError::Invalid(_)) => {
                     for one in group {
-                        self.refused(one.job, &error);
+                        self.refused(one.job, error.clone()).await;
                     }
                 }
                 Err(error) => {
@@ -147,6 +151,11 @@ impl Batch<'_> {
             let key = value.and_then(|value| normalise::match_key(field, value, self.country()));
             let column = self.rules.compared_column(field);
             clauses.push(match (value, &key, column) {
+                (Some(_), Some(key), Some(column)) if is_phone(field) && self.has_wildcards => {
+                    query::has_digits(column, last_digits(key))
+                        .into_iter()
+                        .collect()
+                }
                 (Some(value), Some(key), Some(column)) => {
                     let spellings: HashSet<&str> = [value.trim(), key.as_str()].into();
                     spellings
@@ -313,7 +322,7 @@ impl Batch<'_> {
             .map(|(id, found)| (*id, found))
             .collect();
         // Made by an attempt whose end nobody saw, or known by the id that stands in it.
-        let own = Uuid::try_parse(job.lead.id.as_str()).unwrap_or_default();
+        let own = own_record(&job.lead);
         let made = free
             .iter()
             .find(|(id, there)| **id == own || there.lead.as_deref() == Some(job.lead.id.as_str()))
@@ -343,6 +352,24 @@ impl Batch<'_> {
             }
         }
     }
+}
+
+fn is_phone(field: &FieldKey) -> bool {
+    matches!(
+        field,
+        FieldKey::Standard(LeadField::Phone | LeadField::MobilePhone)
+    )
+}
+
+/// The end of a phone number, which is the same with and without the country's code.
+fn last_digits(number: &str) -> &str {
+    const COUNT: usize = 6;
+    let digits = number
+        .char_indices()
+        .rev()
+        .filter(|(_, c)| c.is_ascii_digit());
+    let start = digits.take(COUNT).last().map_or(0, |(index, _)| index);
+    number.get(start..).unwrap_or(number)
 }
 
 /// The records that resemble a lead.

@@ -67,9 +67,11 @@ impl Job {
         }
     }
 
-    /// Whether a person asked for another attempt.
+    /// Whether a person asked for the record to be made again that people deleted there: who only asks for another attempt
+    /// after an outage does not.
     fn is_asked_for(&self) -> bool {
         self.taken.attempt != self.taken.attempt_since_retry
+            && self.taken.reason == Some(DeliveryFailure::RecordDeleted)
     }
 }
 
@@ -82,11 +84,27 @@ struct Batch<'a> {
     pace: Pace,
     /// Who there our owners are.
     owners: HashMap<UserId, Uuid>,
-    /// Records that leads of this batch are, so that no two leads become the same one.
+    /// Records that are some lead's, so that no two leads become the same one.
     claimed: HashSet<Uuid>,
-    /// Whether the application lacks a privilege on leads as a whole; `None` while nobody asked.
-    lacks_privilege: Option<bool>,
+    /// Whether questions may hold wildcards.
+    has_wildcards: bool,
+    /// What the application may do with leads; `None` while nobody asked.
+    privileges: Option<Privileges>,
+    /// Writes that went through.
+    arrived: usize,
+    /// Leads whose refusal may be their own doing or the organization's, since the last write that went through.
+    doubtful: Vec<(Job, DataverseError)>,
     sent: Sent,
+}
+
+/// What the application may do with leads as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Privileges {
+    /// All that is needed.
+    Held,
+    Lacking,
+    /// The organization doesn't say.
+    Unknown,
 }
 
 impl Batch<'_> {
@@ -146,61 +164,109 @@ impl Batch<'_> {
         untried.extend(jobs.into_iter().map(|job| job.taken.id));
     }
 
-    /// What writing one lead brought: its own failure, or the organization's. An error of the service may be this record's
-    /// doing, so it counts as an attempt, too.
-    fn refused(&mut self, job: Job, error: &DataverseError) {
-        let failure = failure::of(error);
-        if matches!(error, DataverseError::MissingPrivilege { .. })
-            && self.lacks_privilege == Some(false)
-        {
-            let message = error.refusal().and_then(|refusal| refusal.message.clone());
-            self.failed(job, Failure { message, ..failure });
-        } else if failure.is_of_organization {
-            self.trouble(error);
-            match failure.reason {
-                DeliveryFailure::ServiceError | DeliveryFailure::TimedOut => {
-                    self.failed(job, failure);
+    /// What writing one lead brought: its own failure, or the organization's.
+    async fn refused(&mut self, job: Job, error: DataverseError) {
+        let failure = failure::of(&error);
+        if !failure.is_of_organization {
+            return self.failed(job, failure);
+        }
+        match &error {
+            DataverseError::MissingPrivilege { .. } => match self.privileges().await {
+                Ok(Privileges::Held) => self.failed(job, failure::of_record(&error)),
+                Ok(Privileges::Lacking) => {
+                    self.trouble(&error);
+                    self.untried([job]);
                 }
-                _ => self.untried([job]),
+                Ok(Privileges::Unknown) => self.doubt(job, error),
+                Err(error) => {
+                    self.trouble(&error);
+                    self.untried([job]);
+                }
+            },
+            // A plug-in of the organization may stumble over this record.
+            DataverseError::Timeout => self.doubt(job, error),
+            DataverseError::Server { refusal, .. } if refusal.status == 500 => {
+                self.doubt(job, error);
             }
+            _ => {
+                self.trouble(&error);
+                match failure.reason {
+                    DeliveryFailure::ServiceError => self.failed(job, failure),
+                    _ => self.untried([job]),
+                }
+            }
+        }
+    }
+
+    /// Waits for what becomes of the next leads. So many refusals one after the other are the organization's.
+    fn doubt(&mut self, job: Job, error: DataverseError) {
+        self.doubtful.push((job, error));
+        if self.doubtful.len() >= 2 * self.pace.at_once {
+            self.blame_the_organization();
+        }
+    }
+
+    /// A write went through: what was refused before it was the doing of those records.
+    fn went_through(&mut self) {
+        self.arrived += 1;
+        self.blame_the_records();
+    }
+
+    fn blame_the_records(&mut self) {
+        for (job, error) in std::mem::take(&mut self.doubtful) {
+            self.failed(job, failure::of_record(&error));
+        }
+    }
+
+    fn blame_the_organization(&mut self) {
+        for (job, error) in std::mem::take(&mut self.doubtful) {
+            self.trouble(&error);
+            match &error {
+                DataverseError::MissingPrivilege { .. } => self.untried([job]),
+                // It may be this record's doing after all, so it counts as an attempt and waits longer every time.
+                error => self.failed(job, failure::of(error)),
+            }
+        }
+    }
+
+    /// At the end of a batch.
+    fn settle_doubts(&mut self) {
+        if self.arrived > 0 {
+            self.blame_the_records();
         } else {
-            self.failed(job, failure);
+            self.blame_the_organization();
         }
     }
 
     /// The organization is in trouble.
     fn trouble(&mut self, error: &DataverseError) {
-        if let DataverseError::MissingPrivilege { privilege, .. } = error
-            && !self.owners.is_empty()
-            && privilege
-                .as_deref()
-                .is_none_or(|name| name.contains("Assign"))
-        {
-            // It may be the owner whom it may not give leads to; without one they arrive.
-            self.pace.can_assign = Some(false);
-        }
         if matches!(error, DataverseError::Throttled { .. }) {
             self.pace.slow_down();
         }
         self.sent.in_trouble(trouble_of(error));
     }
 
-    /// Whether the application lacks a privilege on leads as a whole. Otherwise a refusal of one record is about that record,
-    /// for example because it belongs to another business unit.
-    async fn lacks_privilege(&mut self) -> bool {
-        if let Some(known) = self.lacks_privilege {
-            return known;
+    /// What the application may do with leads as a whole; asked once. Where it may do all, a refusal of one record is about that
+    /// record, for example because it belongs to another business unit.
+    async fn privileges(&mut self) -> Result<Privileges, DataverseError> {
+        if let Some(known) = self.privileges {
+            return Ok(known);
         }
         let held = match self.client.who_am_i().await {
             Ok(me) => self.client.privileges(&me.user_id).await,
             Err(error) => Err(error),
         };
-        // Whoever does not say what the application may do leaves no other reading.
-        let lacks = held.map_or(true, |held| {
-            held.is_empty() || !missing_privileges(&held).is_empty()
-        });
-        self.lacks_privilege = Some(lacks);
-        lacks
+        let privileges = match held {
+            Ok(Some(held)) if missing_privileges(&held).is_empty() => Privileges::Held,
+            Ok(Some(_)) => Privileges::Lacking,
+            Ok(None)
+            | Err(DataverseError::MissingPrivilege { .. } | DataverseError::NotFound(_)) => {
+                Privileges::Unknown
+            }
+            Err(error) => return Err(error),
+        };
+        self.privileges = Some(privileges);
+        Ok(privileges)
     }
 
     /// After a refusal: whether the organization's columns are others than we thought. They are read at most once a minute.
@@ -253,7 +319,10 @@ pub(super) async fn deliver(
         pace: ctx.organizations.pace(id),
         owners: HashMap::new(),
         claimed: HashSet::new(),
-        lacks_privilege: None,
+        has_wildcards: true,
+        privileges: None,
+        arrived: 0,
+        doubtful: Vec::new(),
         sent: Sent::default(),
     };
     let jobs = jobs(ctx, id, parcels).await?;
@@ -314,6 +383,12 @@ impl Batch<'_> {
             self.untried(jobs);
             return Ok(());
         }
+        self.write_them(jobs).await?;
+        self.settle_doubts();
+        Ok(())
+    }
+
+    async fn write_them(&mut self, jobs: Vec<Job>) -> Result<(), StoreError> {
         let (mut unknown, mut updates, mut creations) = (Vec::new(), Vec::new(), Vec::new());
         for mut job in jobs {
             match (job.link.state, job.link.record_id) {
@@ -322,7 +397,12 @@ impl Batch<'_> {
                 (LinkState::Deleted, _) if !job.is_asked_for() => {
                     self.failed(job, Failure::deleted());
                 }
-                _ => {
+                (state, _) => {
+                    if state == LinkState::Deleted {
+                        // A person wants it there again: that holds until it is.
+                        job.link.state = LinkState::Create;
+                        job.is_decided = true;
+                    }
                     job.link.record_id = None;
                     job.known = None;
                     job.link.sent.clear();
@@ -335,6 +415,7 @@ impl Batch<'_> {
         let found = self.match_all(unknown).await?;
         updates.extend(found.updates);
         creations.extend(found.creations);
+        self.claim_taken(&creations).await?;
         creations.extend(self.update_all(updates).await?);
         let there = self.create_all(creations).await?;
         // Among them new ones whose status is not that of a new record.
@@ -346,9 +427,34 @@ impl Batch<'_> {
     }
 }
 
-/// The id of the record that follows a closed one: the same at every attempt.
-fn successor(lead: &Lead, closed: Uuid) -> Uuid {
-    let digest = record::sha256(&[lead.id.as_str(), &closed.to_string()]);
+impl Batch<'_> {
+    /// Finds out which of the records that these leads would be made as are another lead's: a lead that was merged away and
+    /// came back finds its record with the one that it had been merged into.
+    async fn claim_taken(&mut self, jobs: &[Job]) -> Result<(), StoreError> {
+        let own: Vec<Uuid> = jobs.iter().map(|job| own_record(&job.lead)).collect();
+        let organization = self.organization.clone();
+        let owners = self
+            .ctx
+            .store
+            .read(move |conn| organization_leads::record_owners(conn, &organization, &own))
+            .await?;
+        for (record, lead) in owners {
+            if lead.as_str() != record.to_string() {
+                self.claimed.insert(record);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The record that a lead is made as.
+fn own_record(lead: &Lead) -> Uuid {
+    Uuid::try_parse(lead.id.as_str()).unwrap_or_default()
+}
+
+/// The id of the record that a lead becomes instead of this one, which is closed or another lead's: the same at every attempt.
+fn successor(lead: &Lead, instead_of: Uuid) -> Uuid {
+    let digest = record::sha256(&[lead.id.as_str(), &instead_of.to_string()]);
     let bytes: [u8; 16] = std::array::from_fn(|index| digest.get(index).copied().unwrap_or(0));
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }

@@ -85,7 +85,10 @@ impl Batch<'_> {
         let me = self.client.who_am_i().await?;
         let held = self.client.privileges(&me.user_id).await?;
         // Older organizations do not name privileges: then owners are left to people there.
-        let can = held.iter().any(|name| name.eq_ignore_ascii_case(PRIVILEGE));
+        let can = held
+            .into_iter()
+            .flatten()
+            .any(|name| name.eq_ignore_ascii_case(PRIVILEGE));
         self.pace.can_assign = Some(can);
         Ok(can)
     }
@@ -108,6 +111,14 @@ impl Batch<'_> {
         if may_want(job) && !is_changed_there {
             self.own(job, plan);
         }
+    }
+
+    /// After a refusal: whether there is an owner without whom it can be tried once more. A person who is there and may not have
+    /// leads must not cost one.
+    pub(super) fn disown(plan: &mut Plan) -> bool {
+        plan.is_owner_refused = plan.owner.take().is_some();
+        plan.body.remove(BIND);
+        plan.is_owner_refused
     }
 
     fn own(&self, job: &Job, plan: &mut Plan) {

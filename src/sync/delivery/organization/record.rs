@@ -24,6 +24,8 @@ pub(super) struct Plan {
     pub(super) status: Option<LeadStatus>,
     /// The owner that the record gets.
     pub(super) owner: Option<Uuid>,
+    /// Whether the organization refused the owner.
+    pub(super) is_owner_refused: bool,
 }
 
 /// What of the lead is written over this record; an empty one for a lead that is new there.
@@ -39,6 +41,7 @@ pub(super) fn plan(
         misfits: Vec::new(),
         status: None,
         owner: None,
+        is_owner_refused: false,
     };
     for rule in &rules.mapping.rules {
         let name = rule.column.as_str();
@@ -121,7 +124,7 @@ fn column_value(value: &Value) -> Option<ColumnValue> {
         Value::Number(number) => number
             .as_i64()
             .map(ColumnValue::Integer)
-            .or_else(|| number.as_f64().map(ColumnValue::Decimal)),
+            .or_else(|| number.as_f64().map(ColumnValue::number)),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }

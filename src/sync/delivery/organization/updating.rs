@@ -131,20 +131,14 @@ impl Batch<'_> {
             }))
             .await;
             for (job, written) in answers {
-                match &written {
-                    Written::Refused(DataverseError::MissingPrivilege { .. }) => {
-                        self.lacks_privilege().await;
-                    }
-                    // Next time it is written to the columns that are there.
-                    Written::Refused(DataverseError::Invalid(_))
-                        if self.columns_changed().await? =>
-                    {
-                        self.untried([job]);
-                        continue;
-                    }
-                    _ => {}
+                // Next time it is written to the columns that are there.
+                if matches!(written, Written::Refused(DataverseError::Invalid(_)))
+                    && self.columns_changed().await?
+                {
+                    self.untried([job]);
+                    continue;
                 }
-                follow.extend(self.settle(job, written));
+                follow.extend(self.settle(job, written).await);
             }
             left = rest;
         }
@@ -165,18 +159,19 @@ impl Batch<'_> {
             },
         };
         for _ in 0..TRIES {
-            let (plan, etag) = match self.step(job, &record, self.organization) {
+            let (mut plan, etag) = match self.step(job, &record, self.organization) {
                 Step::Same(plan) => return Written::Same(plan),
                 Step::Closed => return Written::Closed,
                 Step::Follow => return Written::Follow,
                 Step::Write(plan, etag) => (plan, etag),
             };
             let condition = Condition::Unchanged(etag);
-            let written = if plan.body.is_empty() {
-                Ok(())
-            } else {
-                self.client.write_lead(id, &plan.body, &condition).await
-            };
+            let mut written = self.write_columns(id, &plan, &condition).await;
+            if matches!(written, Err(DataverseError::MissingPrivilege { .. }))
+                && Self::disown(&mut plan)
+            {
+                written = self.write_columns(id, &plan, &condition).await;
+            }
             match written {
                 Ok(()) => return self.qualified(id, plan).await,
                 Err(DataverseError::Changed(_)) => {
@@ -191,6 +186,18 @@ impl Batch<'_> {
             }
         }
         Written::Conflict
+    }
+
+    async fn write_columns(
+        &self,
+        id: Uuid,
+        plan: &Plan,
+        condition: &Condition,
+    ) -> Result<(), DataverseError> {
+        if plan.body.is_empty() {
+            return Ok(());
+        }
+        self.client.write_lead(id, &plan.body, condition).await
     }
 
     /// Qualifies the record where that is wanted; its columns are written already.
@@ -248,7 +255,7 @@ impl Batch<'_> {
     }
 
     /// Notes what became of a write; gives back a lead that becomes a new record.
-    fn settle(&mut self, mut job: Job, written: Written) -> Option<Job> {
+    async fn settle(&mut self, mut job: Job, written: Written) -> Option<Job> {
         let keep = |job: &mut Job, plan: Plan| {
             job.link.sent = plan.sent;
             job.link.misfits = plan.misfits;
@@ -258,8 +265,14 @@ impl Batch<'_> {
                 if plan.status.is_some() || plan.owner.is_some() {
                     self.note(&job, plan.status.map(RecordStatus::of), plan.owner);
                 }
+                let note = if plan.is_owner_refused {
+                    "Updated. The organization refused the owner."
+                } else {
+                    "Updated."
+                };
                 keep(&mut job, plan);
-                self.delivered(job, Some(204), Some("Updated."));
+                self.went_through();
+                self.delivered(job, Some(204), Some(note));
             }
             Written::Unqualified(plan, error) => {
                 // It may have been reopened for it.
@@ -276,7 +289,7 @@ impl Batch<'_> {
                     failure if matches!(failure.reason, Reason::Forbidden | Reason::NotFound) => {
                         self.failed(job, failure);
                     }
-                    _ => self.refused(job, &error),
+                    _ => self.refused(job, error).await,
                 }
             }
             Written::Same(plan) => {
@@ -299,7 +312,7 @@ impl Batch<'_> {
                 self.failed(job, Failure::deleted());
             }
             Written::Conflict => self.failed(job, Failure::conflict()),
-            Written::Refused(error) => self.refused(job, &error),
+            Written::Refused(error) => self.refused(job, error).await,
         }
         None
     }
