@@ -1,5 +1,6 @@
 //! Settings › Organizations over HTTP: add, test, change, switch off, delete a Dynamics 365 organization.
 
+use chrono::TimeDelta;
 use leadgen::domain::access::Role;
 
 use crate::start::TestPortal;
@@ -303,4 +304,43 @@ async fn which_part_goes_to_which_column_is_edited_on_a_page_of_the_organization
         ),
         1
     );
+}
+
+#[tokio::test]
+async fn whoever_changes_a_connection_proves_again_who_it_is() {
+    let (portal, browser) = portal(&[]).await;
+    let page = add(&browser, &[]).await.expect(200);
+    let path = path(&portal);
+    let edit = browser.get(&format!("{path}/edit")).await.expect(200);
+    portal.clock.advance(TimeDelta::minutes(16));
+    for (asked, way) in [
+        (format!("{INDEX}/new"), "new"),
+        (format!("{path}/edit"), "edit"),
+    ] {
+        let answer = browser.get(&asked).await.expect(303);
+        let to = answer.location().unwrap();
+        assert!(to.starts_with("/account/confirmation?to="), "{to}");
+        assert!(to.ends_with(way), "{to}");
+    }
+    let fields = [
+        ("name", Some("Taken over")),
+        ("secret", Some("Another~Secret")),
+    ];
+    browser
+        .submit(&edit, "Save", &fields)
+        .await
+        .expect(403)
+        .expect_text("Nothing was changed");
+    browser
+        .submit(&page, "Add the column and the key", &[])
+        .await
+        .expect(403)
+        .expect_text("Confirm that it is you");
+    // Reading, testing and switching off do not wait for that.
+    let page = browser
+        .get(&path)
+        .await
+        .expect(200)
+        .expect_text("Contoso <b>Sales</b>");
+    browser.submit(&page, "Disable", &[]).await.expect(303);
 }
