@@ -1,6 +1,12 @@
 //! `leadgen status`: the aggregated sync status.
 
+use serde::Serialize;
+
 use super::{CommandError, open, say};
+use crate::domain::delivery::DeliveryFailure;
+use crate::store::StoreError;
+use crate::store::deliveries::lanes::Destination;
+use crate::store::deliveries::standing::{Standing, needing_attention};
 use crate::store::status::{StatusTotals, aggregate};
 
 /// Arguments of `leadgen status`.
@@ -11,6 +17,41 @@ pub struct Arguments {
     json: bool,
 }
 
+/// What `--json` prints: the totals, and beside them the destinations.
+#[derive(Serialize)]
+struct Status<'a> {
+    #[serde(flatten)]
+    totals: &'a StatusTotals,
+    destinations_needing_attention: Vec<DestinationStatus<'a>>,
+}
+
+/// A destination that somebody has to see to.
+#[derive(Serialize)]
+struct DestinationStatus<'a> {
+    name: &'a str,
+    kind: &'static str,
+    is_enabled: bool,
+    trouble: Option<DeliveryFailure>,
+    deliveries_given_up: i64,
+    leads_waiting_for_a_person: i64,
+}
+
+impl<'a> From<&'a Standing> for DestinationStatus<'a> {
+    fn from(of: &'a Standing) -> Self {
+        Self {
+            name: &of.lane.name,
+            kind: match of.lane.destination {
+                Destination::Organization(_) => "organization",
+                Destination::Webhook(_) => "webhook",
+            },
+            is_enabled: of.lane.is_enabled,
+            trouble: of.trouble().map(|trouble| trouble.reason),
+            deliveries_given_up: of.given_up,
+            leads_waiting_for_a_person: of.undecided,
+        }
+    }
+}
+
 /// Prints the status.
 ///
 /// # Errors
@@ -18,16 +59,38 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments) -> Result<(), CommandError> {
     let app = open()?;
     app.check_migrations().await?;
-    let totals = app.store().read(aggregate).await?;
+    let (totals, destinations) = app
+        .store()
+        .read(|conn| Ok::<_, StoreError>((aggregate(conn)?, needing_attention(conn)?)))
+        .await?;
     if arguments.json {
-        say(&serde_json::to_string(&totals)
+        let status = Status {
+            totals: &totals,
+            destinations_needing_attention: destinations.iter().map(Into::into).collect(),
+        };
+        say(&serde_json::to_string(&status)
             .map_err(|error| CommandError::Failed(error.to_string()))?);
     } else {
         for line in lines(&totals) {
             say(&line);
         }
+        for line in destinations.iter().map(destination_line) {
+            say(&line);
+        }
     }
     Ok(())
+}
+
+/// A destination that somebody has to see to, as a line of text.
+fn destination_line(of: &Standing) -> String {
+    let since = of.trouble().map_or_else(String::new, |trouble| {
+        format!(" (since {})", trouble.since.format("%Y-%m-%d %H:%M:%S UTC"))
+    });
+    format!(
+        "Needs attention        {}: {}{since}",
+        of.lane.name,
+        of.what_is_wrong()
+    )
 }
 
 /// The status as lines of text.

@@ -8,8 +8,8 @@ use super::columns::Cells;
 use super::lead_imports::{self, LeadImport};
 use super::resets::{self, ResetProgress};
 use super::schema::{
-    account_pauses, linkedin_accounts as accounts, linkedin_user_profiles as profiles,
-    sync_runs as runs,
+    account_pauses, delivery_lanes, linkedin_accounts as accounts,
+    linkedin_user_profiles as profiles, sync_runs as runs,
 };
 use super::{AnyConn, StoreError, database_now};
 use crate::domain::ids::RunId;
@@ -143,8 +143,8 @@ pub fn now(conn: &mut AnyConn) -> Result<Activity, StoreError> {
     })
 }
 
-/// Changes whenever a run begins or ends, an account is paused or saved, or a profile changes. Reads ends of indexes and
-/// the short tables of accounts and profiles only.
+/// Changes whenever a run begins or ends, an account is paused or saved, a profile changes, or a destination gets into trouble
+/// or out of it. Reads ends of indexes and the short tables of accounts, profiles and destinations only.
 ///
 /// # Errors
 /// As any query.
@@ -171,7 +171,11 @@ pub fn mark(conn: &mut AnyConn) -> Result<String, StoreError> {
     let of_profiles: (i64, Option<NaiveDateTime>) = profiles::table
         .select((count_star(), max(profiles::updated_at)))
         .first(conn)?;
+    let troubles: (i64, Option<NaiveDateTime>) = delivery_lanes::table
+        .filter(delivery_lanes::trouble.is_not_null())
+        .select((count_star(), max(delivery_lanes::trouble_since)))
+        .first(conn)?;
     Ok(format!(
-        "{latest:?} {running:?} {pauses:?} {of_accounts:?} {of_profiles:?}"
+        "{latest:?} {running:?} {pauses:?} {of_accounts:?} {of_profiles:?} {troubles:?}"
     ))
 }

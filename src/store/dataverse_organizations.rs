@@ -31,6 +31,15 @@ pub struct Reach {
     pub client_id: String,
 }
 
+/// A way into an organization as it was at some moment: what was tested, for example.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Way {
+    /// Where to, and as whom.
+    pub reach: Reach,
+    /// Since when the credential is the present one.
+    pub credential_set_at: DateTime<Utc>,
+}
+
 /// What an Administrator decides about an organization, beside the secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setup {
@@ -207,8 +216,16 @@ pub fn get(conn: &mut AnyConn, id: &OrganizationId) -> Result<DynamicsOrganizati
 pub fn access(
     conn: &mut AnyConn,
     id: &OrganizationId,
-) -> Result<(Reach, SealedCredential), StoreError> {
-    type Found = (String, String, String, String, Vec<u8>, String);
+) -> Result<(Way, SealedCredential), StoreError> {
+    type Found = (
+        String,
+        String,
+        String,
+        String,
+        Vec<u8>,
+        String,
+        NaiveDateTime,
+    );
     let found: Option<Found> = dynamics::table
         .find(id.as_str())
         .select((
@@ -218,22 +235,26 @@ pub fn access(
             dynamics::credential_kind,
             dynamics::credential,
             dynamics::credential_hint,
+            dynamics::credential_set_at,
         ))
         .first(conn)
         .optional()?;
-    let (address, tenant, client_id, kind, sealed, hint) =
+    let (address, tenant, client_id, kind, sealed, hint, set_at) =
         found.ok_or(StoreError::NotFound("organization"))?;
     let cells = Cells {
         table: "dataverse_organizations",
         id: id.as_str(),
     };
     let kind = cells.word("credential_kind", &kind)?;
-    let reach = Reach {
-        address,
-        tenant,
-        client_id,
+    let way = Way {
+        reach: Reach {
+            address,
+            tenant,
+            client_id,
+        },
+        credential_set_at: set_at.and_utc(),
     };
-    Ok((reach, SealedCredential { kind, sealed, hint }))
+    Ok((way, SealedCredential { kind, sealed, hint }))
 }
 
 fn check_address_free(
@@ -464,24 +485,26 @@ pub fn delete(conn: &mut AnyConn, id: &OrganizationId, expected: i64) -> Result<
     Ok(())
 }
 
-/// Keeps what a connection test of this address and credential found; one that was changed meanwhile is left alone.
+/// Keeps what a connection test of this address and credential found; one that was changed meanwhile is left alone. Answers
+/// whether it was kept.
 ///
 /// # Errors
 /// As any query.
 pub fn record_check(
     conn: &mut AnyConn,
     id: &OrganizationId,
-    tested: &Reach,
+    tested: &Way,
     check: &Check,
     columns: Option<&[LeadColumn]>,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let row = dynamics::table
         .find(id.as_str())
-        .filter(dynamics::address.eq(&tested.address))
-        .filter(dynamics::tenant.eq(&tested.tenant))
-        .filter(dynamics::client_id.eq(&tested.client_id));
+        .filter(dynamics::address.eq(&tested.reach.address))
+        .filter(dynamics::tenant.eq(&tested.reach.tenant))
+        .filter(dynamics::client_id.eq(&tested.reach.client_id))
+        .filter(dynamics::credential_set_at.eq(tested.credential_set_at.naive_utc()));
     let at = check.at.naive_utc();
-    diesel::update(row)
+    let kept = diesel::update(row)
         .set((
             dynamics::checked_at.eq(at),
             dynamics::check_step.eq(check.failure.map(|(step, _)| step.as_str())),
@@ -490,11 +513,14 @@ pub fn record_check(
             dynamics::missing_privileges.eq(check.missing_privileges.join(" ")),
         ))
         .execute(conn)?;
+    if kept == 0 {
+        return Ok(false);
+    }
     if check.failure.is_none() {
         lanes::wake(conn, &lane_of(id)?)?;
     }
-    match columns {
-        Some(columns) => dataverse_columns::record(conn, id, columns, check.at),
-        None => Ok(()),
+    if let Some(columns) = columns {
+        dataverse_columns::record(conn, id, columns, check.at)?;
     }
+    Ok(true)
 }

@@ -14,7 +14,7 @@ words! {
     /// Why a webhook is switched off.
     pub enum DisabledReason {
         Person = "person" => "Switched off by an Administrator",
-        Failing = "failing" => "Switched off because nothing arrived for days",
+        Failing = "failing" => "Switched off because the address did not work for days",
         Gone = "gone" => "Switched off because the address answered 410 Gone",
     }
 }

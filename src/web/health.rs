@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, web};
 
 use super::Portal;
 use super::shell::Drawn;
+use crate::store::deliveries::standing;
 use crate::store::{StoreError, database_now};
 use crate::telemetry;
 
@@ -50,6 +51,19 @@ async fn ready(portal: web::Data<Portal>) -> HttpResponse {
     }
 }
 
-async fn measured() -> HttpResponse {
+async fn measured(portal: web::Data<Portal>) -> HttpResponse {
+    let backlogs = portal.store.read::<_, StoreError>(standing::backlogs).await;
+    // While the database cannot be asked, the numbers are unknown and not those of before.
+    let (organizations, webhooks) = match backlogs {
+        Ok((organizations, webhooks)) => (Some(organizations), Some(webhooks)),
+        Err(_) => (None, None),
+    };
+    let number = |count: Option<i64>| count.map_or(f64::NAN, |count| count as f64);
+    for (kind, backlog) in [("organization", organizations), ("webhook", webhooks)] {
+        metrics::gauge!("leadgen_deliveries_waiting", "destination" => kind)
+            .set(number(backlog.map(|backlog| backlog.waiting)));
+        metrics::gauge!("leadgen_deliveries_dead", "destination" => kind)
+            .set(number(backlog.map(|backlog| backlog.dead)));
+    }
     plain(StatusCode::OK, telemetry::measurements())
 }

@@ -7,6 +7,7 @@ pub(super) mod filter;
 pub mod index;
 pub mod merges;
 pub mod notes;
+pub mod on_the_way;
 pub mod show;
 pub mod views;
 

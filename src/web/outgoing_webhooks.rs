@@ -359,11 +359,16 @@ pub async fn update(
                 ..before.clone()
             };
             webhooks::save(tx, &after, now)?;
+            if before.url != after.url {
+                let lane = lanes::of(tx, &Destination::Webhook(id.clone()))?;
+                lanes::mend(tx, &lane.id)?;
+            }
             let object = ("webhook", id.as_str(), after.name.as_str());
             let (before, after) = (Some(facts(&before)), Some(facts(&after)));
             audit::record(tx, now, &actor, "webhook.changed", object, before, after)
         })
         .await?;
+    portal.wake.notify_one();
     Ok(shell
         .redirect(path)
         .flash(Flash::success("The webhook is saved.".to_owned())))
@@ -413,21 +418,38 @@ pub async fn rotate(
     page.shell.render(StatusCode::CREATED, &page)
 }
 
-/// POST /settings/webhooks/{id}/tests: queues a test message.
+/// POST /settings/webhooks/{id}/tests: queues a test message, which is sent at once, even while the webhook is left alone for a
+/// trouble.
 ///
 /// # Errors
-/// `NotFound`, `Rule` when it is switched off, or as the database.
-pub async fn test(portal: Data<Portal>, shell: Shell, Path(id): Path<WebhookId>) -> Answer {
+/// `NotFound`, `Rule` when it is switched off or paused, or as the database.
+pub async fn test(
+    portal: Data<Portal>,
+    shell: Shell,
+    actor: Actor,
+    Path(id): Path<WebhookId>,
+) -> Answer {
+    let now = portal.clock.now();
     let delivery = portal
         .store
         .write(move |tx| {
-            let lane = lanes::of(tx, &Destination::Webhook(id))?;
+            let lane = lanes::of(tx, &Destination::Webhook(id.clone()))?;
             if !lane.is_enabled {
                 return Err(StoreError::Rule(
                     "This webhook is switched off: switch it on first.".into(),
                 ));
             }
-            enqueue_test(tx, &lane.id)
+            if lane.paused.is_some() {
+                return Err(StoreError::Rule(
+                    "This webhook is paused: resume it under Deliveries first.".into(),
+                ));
+            }
+            lanes::wake(tx, &lane.id)?;
+            let delivery = enqueue_test(tx, &lane.id)?;
+            let object = ("webhook", id.as_str(), lane.name.as_str());
+            let after = Some(json!({ "delivery": delivery }));
+            audit::record(tx, now, &actor, "webhook.tested", object, None, after)?;
+            Ok::<_, StoreError>(delivery)
         })
         .await?;
     portal.wake.notify_one();

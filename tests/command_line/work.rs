@@ -70,6 +70,35 @@ fn status_as_json_has_the_names_that_scripts_rely_on() {
 }
 
 #[test]
+fn status_names_the_destinations_that_somebody_has_to_see_to() {
+    let database = TestDatabase::new();
+    let (id, at) = (uuid::Uuid::now_v7(), "2026-03-02 10:00:00");
+    // Sealed with nothing: the command does not open it.
+    let secret = match database.system() {
+        System::Sqlite => "x'00'",
+        System::Postgres => "'\\x00'",
+    };
+    database.execute(&format!(
+        "INSERT INTO webhooks (id, name, url, events, secret, created_at, updated_at, lock_version) \
+         VALUES ('{id}', 'Marketing', 'https://example.com/', 'lead_created', {secret}, '{at}', '{at}', 1); \
+         INSERT INTO delivery_lanes (id, webhook_id, is_enabled, not_before, trouble_count, lease_term, created_at) \
+         VALUES ('{id}', '{id}', true, '{at}', 0, 0, '{at}');"
+    ));
+    let status = || leadgen(&database, ["status"]).run().expect(0).stdout;
+    assert!(!status().contains("Marketing"));
+    database.execute(&format!(
+        "UPDATE delivery_lanes SET trouble = 'unauthorized', trouble_since = '{at}', trouble_count = 3"
+    ));
+    let line = "Needs attention        Marketing: Not signed in (since 2026-03-02 10:00:00 UTC)";
+    assert!(status().contains(line), "{}", status());
+    let json = leadgen(&database, ["status", "--json"]).run().expect(0);
+    let found = &json.json()["destinations_needing_attention"][0];
+    assert_eq!(found["name"], "Marketing", "{found}");
+    assert_eq!(found["kind"], "webhook", "{found}");
+    assert_eq!(found["trouble"], "unauthorized", "{found}");
+}
+
+#[test]
 fn commands_on_a_database_without_tables_say_what_to_do() {
     let database = TestDatabase::empty();
     for arguments in [["status", "--json"], ["user", "list"]] {

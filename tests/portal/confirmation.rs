@@ -19,6 +19,14 @@ const DANGEROUS: &[(&str, &str)] = &[
     ("POST", "/settings/users/{id}/invitations"),
     ("POST", "/settings/users/invitations"),
     ("POST", "/settings/api-tokens"),
+    ("POST", "/settings/webhooks"),
+    ("POST", "/settings/webhooks/{id}"),
+    ("POST", "/settings/webhooks/{id}/secrets"),
+    ("GET", "/settings/organizations/new"),
+    ("POST", "/settings/organizations"),
+    ("GET", "/settings/organizations/{id}/edit"),
+    ("POST", "/settings/organizations/{id}"),
+    ("POST", "/settings/organizations/{id}/key"),
 ];
 
 #[test]

@@ -386,3 +386,80 @@ async fn an_address_inside_the_network_is_refused_with_the_values_kept() {
         0
     );
 }
+
+/// Whether the only queue was told to rest.
+fn rests(portal: &TestPortal) -> bool {
+    let database = &portal.database;
+    database.number("SELECT count(*) FROM delivery_lanes WHERE not_before > created_at") > 0
+}
+
+#[tokio::test]
+async fn a_mended_address_and_a_test_are_tried_at_once_whatever_rest_the_old_one_asked_for() {
+    let receiver = Receiver::start();
+    let portal = portal(&receiver).await;
+    let browser = portal.sign_in_as(&[Role::Administrator]).await;
+    let (_, path) = a_webhook(&browser, &receiver).await;
+    a_lead()
+        .email("one@example.com")
+        .insert(&mut portal.database.conn());
+    receiver.answers(&[(429, Some("86400"))]);
+    delivery::run_due(&portal.sync).await.unwrap();
+    assert_eq!(receiver.take().len(), 1);
+    assert_eq!(delivery::run_due(&portal.sync).await.unwrap(), 0);
+    // Another name changes nothing of that.
+    let page = browser.get(&path).await.expect(200);
+    let fields = [("name", Some("Marketing team"))];
+    browser.submit(&page, "Save", &fields).await.expect(303);
+    assert_eq!(delivery::run_due(&portal.sync).await.unwrap(), 0);
+    assert!(receiver.take().is_empty() && rests(&portal));
+
+    let page = browser.get(&path).await.expect(200);
+    let mended = format!("{}?mended=1", receiver.url);
+    let fields = [("url", Some(mended.as_str()))];
+    browser.submit(&page, "Save", &fields).await.expect(303);
+    // What waited for its own next attempt goes, too.
+    assert_eq!(delivery::run_due(&portal.sync).await.unwrap(), 1);
+    assert_eq!(receiver.take().len(), 1);
+
+    a_lead()
+        .email("two@example.com")
+        .insert(&mut portal.database.conn());
+    receiver.answers(&[(429, Some("86400"))]);
+    delivery::run_due(&portal.sync).await.unwrap();
+    receiver.take();
+    let page = browser.get(&path).await.expect(200);
+    browser
+        .submit_and_follow(&page, "Send a test", &[])
+        .await
+        .expect(200)
+        .expect_text("A test message is on its way");
+    // Whatever else is due by then.
+    delivery::run_due(&portal.sync).await.unwrap();
+    assert!(receiver.take().iter().any(|one| one.kind == "test"));
+    assert!(portal.audit().contains(&"webhook.tested".to_owned()));
+}
+
+#[tokio::test]
+async fn a_test_is_refused_while_the_webhook_is_paused_or_switched_off() {
+    let receiver = Receiver::start();
+    let portal = portal(&receiver).await;
+    let browser = portal.sign_in_as(&[Role::Administrator]).await;
+    let (_, path) = a_webhook(&browser, &receiver).await;
+    for (button, place, words) in [
+        ("Pause Marketing", "/deliveries", "This webhook is paused"),
+        (
+            "Switch off",
+            path.as_str(),
+            "This webhook is switched off: switch it on first.",
+        ),
+    ] {
+        let page = browser.get(place).await.expect(200);
+        browser.submit(&page, button, &[]).await.expect(303);
+        let page = browser.get(&path).await.expect(200);
+        let refused = browser.submit(&page, "Send a test", &[]).await;
+        assert!(refused.status >= 400, "{}", refused.status);
+        refused.expect_text(words);
+    }
+    assert!(states(&portal).is_empty());
+    assert!(!portal.audit().contains(&"webhook.tested".to_owned()));
+}

@@ -67,6 +67,7 @@ mod session_end;
 mod settings_pages;
 mod setup;
 mod sign_in;
+mod standing;
 mod start;
 mod submission_acts;
 mod submissions;

@@ -1,9 +1,14 @@
 //! Settings › Organizations over HTTP: add, test, change, switch off, delete a Dynamics 365 organization.
 
-use leadgen::domain::access::Role;
+use std::time::Duration;
 
+use chrono::TimeDelta;
+use leadgen::domain::access::Role;
+use leadgen::sandbox::dataverse::{DataverseFault, DataverseFaultKind as Fault, DataverseSettings};
+
+use crate::dynamics::Stage;
 use crate::start::TestPortal;
-use crate::support::{Browserlike, Page};
+use crate::support::{Browserlike, Page, eventually};
 
 const INDEX: &str = "/settings/organizations";
 const SECRET: &str = "Very~Secret.Value-of-the-app-9x7Z";
@@ -303,4 +308,104 @@ async fn which_part_goes_to_which_column_is_edited_on_a_page_of_the_organization
         ),
         1
     );
+}
+
+#[tokio::test]
+async fn whoever_changes_a_connection_proves_again_who_it_is() {
+    let (portal, browser) = portal(&[]).await;
+    let page = add(&browser, &[]).await.expect(200);
+    let path = path(&portal);
+    let edit = browser.get(&format!("{path}/edit")).await.expect(200);
+    portal.clock.advance(TimeDelta::minutes(16));
+    for (asked, way) in [
+        (format!("{INDEX}/new"), "new"),
+        (format!("{path}/edit"), "edit"),
+    ] {
+        let answer = browser.get(&asked).await.expect(303);
+        let to = answer.location().unwrap();
+        assert!(to.starts_with("/account/confirmation?to="), "{to}");
+        assert!(to.ends_with(way), "{to}");
+    }
+    let fields = [
+        ("name", Some("Taken over")),
+        ("secret", Some("Another~Secret")),
+    ];
+    browser
+        .submit(&edit, "Save", &fields)
+        .await
+        .expect(403)
+        .expect_text("Nothing was changed");
+    browser
+        .submit(&page, "Add the column and the key", &[])
+        .await
+        .expect(403)
+        .expect_text("Confirm that it is you");
+    // Reading, testing and switching off do not wait for that.
+    let page = browser
+        .get(&path)
+        .await
+        .expect(200)
+        .expect_text("Contoso <b>Sales</b>");
+    browser.submit(&page, "Disable", &[]).await.expect(303);
+}
+
+#[tokio::test]
+async fn a_slow_test_of_the_old_secret_says_nothing_about_the_new_one() {
+    let stage = Stage::new().await;
+    let sandbox = &stage.dynamics.sandbox;
+    let path = format!("{INDEX}/{}", stage.organization);
+    let page = stage.browser.get(&path).await.expect(200);
+    let edit = format!("{path}/edit");
+    let edit = stage.browser.get(&edit).await.expect(200);
+    stage.portal.clock.advance(TimeDelta::seconds(30));
+    sandbox.add_fault(
+        DataverseFault::new(Fault::Slow)
+            .on("WhoAmI")
+            .times(1)
+            .seconds(60),
+    );
+    let test = stage.browser.submit(&page, "Test connection", &[]);
+    let meanwhile = async {
+        eventually("the test waits", Duration::from_secs(30), || async {
+            sandbox.held() == 1
+        })
+        .await;
+        let fields = [("secret", Some("Another~Secret.of-the-app"))];
+        let saved = stage.browser.submit(&edit, "Save", &fields).await;
+        saved.expect(303);
+        sandbox.clear_faults();
+    };
+    let (tested, ()) = tokio::join!(test, meanwhile);
+    tested.expect(303);
+    stage
+        .browser
+        .get(&path)
+        .await
+        .expect(200)
+        .expect_text("The connection was not tested yet");
+    // The columns that the old one read are not the new one's.
+    let columns = "SELECT count(*) FROM dataverse_organizations WHERE columns_read_at IS NOT NULL";
+    assert_eq!(stage.portal.database.number(columns), 0);
+}
+
+#[tokio::test]
+async fn without_privileges_the_test_names_them_even_when_the_columns_cannot_be_read_either() {
+    let stage = Stage::new().await;
+    let sandbox = &stage.dynamics.sandbox;
+    sandbox.set_settings(DataverseSettings {
+        missing_privileges: ["prvCreateLead".to_owned()].into(),
+        ..sandbox.settings()
+    });
+    sandbox.add_fault(DataverseFault::new(Fault::Status503).on("EntityDefinitions"));
+    let path = format!("{INDEX}/{}", stage.organization);
+    let page = stage.browser.get(&path).await.expect(200);
+    stage
+        .browser
+        .submit_and_follow(&page, "Test connection", &[])
+        .await
+        .expect(200)
+        .expect_text("Missing: prvCreateLead")
+        .expect_text("Passed Enter the organization")
+        .expect_text("Failed Privileges on leads")
+        .expect_text("Not reached Read the columns of the lead table");
 }

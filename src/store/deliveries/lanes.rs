@@ -231,6 +231,17 @@ pub fn wake(conn: &mut AnyConn, id: &LaneId) -> Result<(), StoreError> {
     )
 }
 
+/// The same, together with what failed because of the destination and waits for its own next attempt: somebody mended the way
+/// there.
+///
+/// # Errors
+/// `NotFound` when there is none.
+pub fn mend(conn: &mut AnyConn, id: &LaneId) -> Result<(), StoreError> {
+    wake(conn, id)?;
+    let now = database_now(conn)?;
+    super::work::hasten(conn, id, now)
+}
+
 /// Pauses a queue: things are queued, and nothing is delivered until somebody resumes it. A batch that is on its way arrives.
 ///
 /// # Errors

@@ -7,6 +7,7 @@
 mod existing;
 pub mod lanes;
 pub mod list;
+pub mod standing;
 pub mod work;
 
 pub use existing::{count as count_existing, enqueue_again, enqueue_existing};

@@ -25,7 +25,7 @@ use crate::domain::lead_column::{DateTimeBehavior, LeadColumn, LeadColumnKind};
 use crate::domain::organization::{
     self, CheckStep, CredentialKind, KeyState, OrganizationTrouble, missing_privileges,
 };
-use crate::store::dataverse_organizations::{self, Check, Reach, SealedCredential};
+use crate::store::dataverse_organizations::{self, Check, Reach, SealedCredential, Way};
 use crate::store::{Store, StoreError, dataverse_columns};
 
 /// Clients by organization, each with what it was built from.
@@ -155,15 +155,15 @@ impl Organizations {
     /// # Errors
     /// `Credential` when the secret key has changed, `Service` when it does not say who it is, or as the database.
     pub async fn client(&self, id: &OrganizationId) -> Result<DataverseClient, ReachError> {
-        let (reach, client) = self.reach(id).await?;
-        let (wanted, address) = (id.clone(), reach.address.clone());
+        let (way, client) = self.reach(id).await?;
+        let (wanted, address) = (id.clone(), way.reach.address.clone());
         let is_known = self
             .store
             .read(move |conn| dataverse_organizations::is_confirmed(conn, &wanted, &address))
             .await?;
         if !is_known {
             let me = client.who_am_i().await?;
-            self.confirm(id, &reach, me.organization_id).await?;
+            self.confirm(id, &way.reach, me.organization_id).await?;
         }
         Ok(client)
     }
@@ -187,9 +187,9 @@ impl Organizations {
         Ok(())
     }
 
-    async fn reach(&self, id: &OrganizationId) -> Result<(Reach, DataverseClient), ReachError> {
+    async fn reach(&self, id: &OrganizationId) -> Result<(Way, DataverseClient), ReachError> {
         let wanted = id.clone();
-        let (reach, credential) = self
+        let (way, credential) = self
             .store
             .read(move |conn| dataverse_organizations::access(conn, &wanted))
             .await?;
@@ -200,20 +200,22 @@ impl Organizations {
             .get(id)
             .cloned();
         if let Some((of, sealed, client)) = known
-            && of == reach
+            && of == way.reach
             && sealed == credential.sealed
         {
-            return Ok((reach, client));
+            return Ok((way, client));
         }
-        let client = self.dataverse.client(self.open(id, &reach, &credential)?);
+        let client = self
+            .dataverse
+            .client(self.open(id, &way.reach, &credential)?);
         self.clients
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(
                 id.clone(),
-                (reach.clone(), credential.sealed, client.clone()),
+                (way.reach.clone(), credential.sealed, client.clone()),
             );
-        Ok((reach, client))
+        Ok((way, client))
     }
 
     fn open(
@@ -258,23 +260,25 @@ impl Organizations {
         };
         let mut columns = None;
         let mut key = None;
-        let reach = match self.reach(id).await {
-            Ok((reach, client)) => {
+        let way = match self.reach(id).await {
+            Ok((way, client)) => {
                 let steps = Steps {
                     client: client.clone(),
                 };
                 match steps.run(&mut check).await {
                     Ok((service_id, found)) => {
-                        self.confirm(id, &reach, service_id).await?;
+                        self.confirm(id, &way.reach, service_id).await?;
                         columns = Some(found);
                         key = self.key_now(id, &client).await?;
                     }
+                    // Without its privileges the lead table often cannot be read, either: the first failure tells why.
+                    Err(_) if check.failure.is_some() => {}
                     Err((step, error)) => {
                         check.failure = Some((step, trouble(&error)));
                         check.detail = detail(&error);
                     }
                 }
-                reach
+                way
             }
             Err(ReachError::Store(error)) => return Err(error),
             Err(ReachError::Credential | ReachError::Service(_)) => {
@@ -300,10 +304,11 @@ impl Organizations {
             columns.map(|columns| columns.into_iter().map(lead_column).collect());
         self.store
             .write(move |tx| {
-                dataverse_organizations::record_check(tx, &id, &reach, &kept, columns.as_deref())?;
+                let columns = columns.as_deref();
+                let is_kept = dataverse_organizations::record_check(tx, &id, &way, &kept, columns)?;
                 match key {
-                    Some(key) => dataverse_columns::set_key_state(tx, &id, key),
-                    None => Ok(()),
+                    Some(key) if is_kept => dataverse_columns::set_key_state(tx, &id, key),
+                    _ => Ok(()),
                 }
             })
             .await?;

@@ -13,6 +13,7 @@ use crate::domain::access::Permission;
 use crate::domain::column_mapping::LeadPart;
 use crate::domain::ids::{LeadId, OrganizationId, SubmissionId, UserId};
 use crate::domain::lead::{Lead, LeadFields, LeadStatus, Origin};
+use crate::store::deliveries::standing::{self, OnTheWay};
 use crate::store::lead_merges::{self, LeadMerge};
 use crate::store::lead_notes::{self, Note};
 use crate::store::leads::{self, JournalEntry, LeadNames};
@@ -64,6 +65,8 @@ pub(super) struct LeadsShow {
     timeline: Vec<Event>,
     /// What it is in Dynamics 365 organizations.
     there: Vec<LeadThere>,
+    /// How far it is on its way to each organization that does not have its latest values.
+    ways: Vec<OnTheWay>,
     /// How its records are there.
     states: HashMap<OrganizationId, LeadState>,
     /// Leads that became part of this one.
@@ -98,6 +101,21 @@ impl LeadsShow {
     /// How its record is in an organization.
     fn state_in(&self, organization: &OrganizationId) -> Option<&LeadState> {
         self.states.get(organization)
+    }
+
+    /// How far it is on its way to an organization.
+    fn way_to(&self, organization: &OrganizationId) -> Option<&OnTheWay> {
+        let mut ways = self.ways.iter();
+        ways.find(|way| way.organization_id == *organization)
+    }
+
+    /// Organizations of which nothing else is known yet than that the lead is to go there.
+    fn not_there(&self) -> Vec<&OnTheWay> {
+        let is_known = |way: &OnTheWay| {
+            let mut there = self.there.iter();
+            there.any(|one| one.organization_id == way.organization_id)
+        };
+        self.ways.iter().filter(|way| !is_known(way)).collect()
     }
 
     /// What a part of a lead is called.
@@ -255,6 +273,7 @@ pub(super) async fn page(
                 submissions: submissions::of_lead(conn, &id)?,
                 timeline,
                 there: organization_leads::of_lead(conn, &id)?,
+                ways: standing::on_the_way(conn, &id)?,
                 states: organization_lead_states::of_lead(conn, &id)?,
                 merges: lead_merges::of_lead(conn, &id)?,
                 owners: owners_for(conn, &lead, &names)?,

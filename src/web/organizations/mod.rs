@@ -9,6 +9,8 @@ pub use columns::{columns, save_columns};
 pub use edit::{create, edit, new, update};
 pub use key::add_key;
 
+use std::collections::HashMap;
+
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use askama::Template;
@@ -24,6 +26,7 @@ use crate::domain::organization::CheckStep;
 use crate::store::audit::{self, Actor};
 use crate::store::dataverse_organizations::{self as dynamics, Check, DynamicsOrganization};
 use crate::store::deliveries::lanes::{self, Destination};
+use crate::store::deliveries::standing::{self as standings, Standing};
 use crate::store::organization_reads::{self, ReadState};
 use crate::store::organizations::{self, Organization};
 use crate::store::{AnyConn, StoreError, dataverse_columns};
@@ -78,6 +81,8 @@ struct Row {
     organization: Organization,
     address: Option<String>,
     state: (&'static str, &'static str),
+    /// How what is sent there stands; `None`: nothing is sent to the portal itself.
+    deliveries: Option<Standing>,
     profiles: usize,
 }
 
@@ -93,16 +98,24 @@ struct OrganizationsIndex {
 /// # Errors
 /// As the database.
 pub async fn index(portal: Data<Portal>, shell: Shell) -> Answer {
-    let (all, dynamics, profiles) = portal
+    let (all, dynamics, profiles, standings) = portal
         .store
         .read(|conn| {
             Ok::<_, StoreError>((
                 organizations::list(conn)?,
                 dynamics::by_id(conn)?,
                 organizations::profiles_by_organization(conn)?,
+                standings::list(conn)?,
             ))
         })
         .await?;
+    let mut deliveries: HashMap<OrganizationId, Standing> = standings
+        .into_iter()
+        .filter_map(|standing| match &standing.lane.destination {
+            Destination::Organization(id) => Some((id.clone(), standing)),
+            Destination::Webhook(_) => None,
+        })
+        .collect();
     let rows = all
         .into_iter()
         .map(|organization| {
@@ -110,6 +123,7 @@ pub async fn index(portal: Data<Portal>, shell: Shell) -> Answer {
             Row {
                 address: of.map(|of| of.reach.address.clone()),
                 state: state(of),
+                deliveries: deliveries.remove(&organization.id),
                 profiles: profiles.get(&organization.id).map_or(0, Vec::len),
                 organization,
             }

@@ -212,6 +212,20 @@ pub(super) fn health(rows: &Rows, now: DateTime<Utc>) -> Health {
             None,
         );
     }
+    if !rows.destinations.is_empty() {
+        return say(
+            "warn",
+            format!(
+                "{} up to date, but a destination of the leads needs attention.{are_paused}",
+                if all == 1 {
+                    "The one account is".to_owned()
+                } else {
+                    format!("All {all} accounts are")
+                }
+            ),
+            None,
+        );
+    }
     say(
         "good",
         format!(

@@ -19,6 +19,7 @@ use crate::domain::linkedin_version::{VersionLife, life_of};
 use crate::domain::profile::{TokenWarning, token_days_left};
 use crate::store::accounts::{self, Account, AccountFilter};
 use crate::store::activity::{self, Activity};
+use crate::store::deliveries::standing::{self, Standing};
 use crate::store::notification_subscriptions::{self, NotificationStanding};
 use crate::store::paging::PageStart;
 use crate::store::processes::{self, Process};
@@ -59,6 +60,8 @@ struct SyncStatusIndex {
     accounts: Vec<AccountRow>,
     runs: Vec<SyncRun>,
     notified: Notified,
+    /// The destinations that somebody has to see to.
+    destinations: Vec<Standing>,
 }
 
 /// Runs that the overview shows of the timeline.
@@ -72,6 +75,7 @@ struct Rows {
     activity: Activity,
     runs: Vec<SyncRun>,
     notifications: NotificationStanding,
+    destinations: Vec<Standing>,
 }
 
 fn rows(conn: &mut AnyConn, now: DateTime<Utc>) -> Result<Rows, StoreError> {
@@ -109,6 +113,7 @@ fn rows(conn: &mut AnyConn, now: DateTime<Utc>) -> Result<Rows, StoreError> {
         activity: activity::now(conn)?,
         runs,
         notifications: notification_subscriptions::standing(conn, None)?,
+        destinations: standing::needing_attention(conn)?,
     })
 }
 
@@ -137,6 +142,7 @@ pub async fn index(portal: Data<Portal>, shell: Shell) -> Answer {
         profiles: rows.profiles,
         accounts: rows.accounts,
         runs: rows.runs,
+        destinations: rows.destinations,
     };
     page.shell.render(StatusCode::OK, &page)
 }
