@@ -107,7 +107,7 @@ impl OrganizationTrouble {
                 "Add it in the Power Platform admin center: Environments › your environment › Settings › Users + permissions › Application users › New app user, with a security role."
             }
             Self::MissingPrivilege => {
-                "Give the application user a security role with Create, Read and Write on Lead: Power Platform admin center › Environments › your environment › Settings › Users + permissions › Application users › Edit security roles."
+                "Give the application user a security role with Create, Read and Write on Lead, and Create on what is made of a qualified lead: Power Platform admin center › Environments › your environment › Settings › Users + permissions › Application users › Edit security roles."
             }
             Self::NoWebApi => {
                 "Compare the address with the Power Platform admin center: Environments › your environment › Environment URL."
@@ -140,12 +140,26 @@ impl OrganizationTrouble {
 /// The privileges without which no lead can be delivered.
 pub const NEEDED_PRIVILEGES: &[&str] = &["prvCreateLead", "prvReadLead", "prvWriteLead"];
 
-/// The needed privileges that are not among `held`; names are compared without regard to case.
+impl QualifiedRecord {
+    /// What is needed to let Dynamics 365 make it.
+    #[must_use]
+    pub fn privilege(self) -> &'static str {
+        match self {
+            Self::Account => "prvCreateAccount",
+            Self::Contact => "prvCreateContact",
+            Self::Opportunity => "prvCreateOpportunity",
+        }
+    }
+}
+
+/// The privileges that are needed and not among `held`: those on leads, and those on what is made of a lead that is qualified.
+/// Names are compared without regard to case.
 #[must_use]
-pub fn missing_privileges(held: &[String]) -> Vec<&'static str> {
+pub fn missing_privileges(held: &[String], made: &[QualifiedRecord]) -> Vec<&'static str> {
     NEEDED_PRIVILEGES
         .iter()
         .copied()
+        .chain(made.iter().map(|record| record.privilege()))
         .filter(|needed| !held.iter().any(|name| name.eq_ignore_ascii_case(needed)))
         .collect()
 }
@@ -203,8 +217,12 @@ mod tests {
     #[test]
     fn missing_privileges_are_told_by_name() {
         let held = ["prvcreatelead", "prvReadLead", "prvReadAccount"].map(str::to_owned);
-        assert_eq!(missing_privileges(&held), ["prvWriteLead"]);
-        assert_eq!(missing_privileges(&[]), NEEDED_PRIVILEGES);
+        assert_eq!(missing_privileges(&held, &[]), ["prvWriteLead"]);
+        assert_eq!(missing_privileges(&[], &[]), NEEDED_PRIVILEGES);
+        assert_eq!(
+            missing_privileges(&held, &[QualifiedRecord::Contact]),
+            ["prvWriteLead", "prvCreateContact"]
+        );
     }
 
     #[test]

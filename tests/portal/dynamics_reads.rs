@@ -336,7 +336,25 @@ async fn a_qualified_lead_leaves_the_records_behind_that_the_organization_is_to_
         .submit_and_follow(&page, "Save", &ticked)
         .await
         .expect(200);
-    drop(page.expect_text("A contact, An opportunity"));
+    let page = page.expect_text("A contact, An opportunity");
+    // What is made needs a right of its own, which the test of the connection looks for.
+    let settings = stage.dynamics.sandbox.settings();
+    stage
+        .dynamics
+        .sandbox
+        .set_settings(leadgen::sandbox::dataverse::DataverseSettings {
+            missing_privileges: ["prvCreateContact".to_owned(), "prvCreateAccount".to_owned()]
+                .into(),
+            ..settings.clone()
+        });
+    let page = stage
+        .browser
+        .submit_and_follow(&page, "Test connection", &[])
+        .await
+        .expect(200)
+        .expect_text("prvCreateContact");
+    drop(page.expect_no_text("prvCreateAccount"));
+    stage.dynamics.sandbox.set_settings(settings);
     stage
         .change_here(&lead, &[("status", Some("qualified"))])
         .await;

@@ -23,7 +23,8 @@ use crate::dataverse::{
 use crate::domain::ids::OrganizationId;
 use crate::domain::lead_column::{DateTimeBehavior, LeadColumn, LeadColumnKind};
 use crate::domain::organization::{
-    self, CheckStep, CredentialKind, KeyState, OrganizationTrouble, missing_privileges,
+    self, CheckStep, CredentialKind, KeyState, OrganizationTrouble, QualifiedRecord,
+    missing_privileges,
 };
 use crate::store::dataverse_organizations::{self, Check, Reach, SealedCredential, Way};
 use crate::store::{Store, StoreError, dataverse_columns};
@@ -262,8 +263,14 @@ impl Organizations {
         let mut key = None;
         let way = match self.reach(id).await {
             Ok((way, client)) => {
+                let wanted = id.clone();
+                let known = self
+                    .store
+                    .read(move |conn| dataverse_organizations::get(conn, &wanted))
+                    .await?;
                 let steps = Steps {
                     client: client.clone(),
+                    qualification: known.qualification,
                 };
                 match steps.run(&mut check).await {
                     Ok((service_id, found)) => {
@@ -343,6 +350,8 @@ impl Organizations {
 /// The steps of a connection test.
 struct Steps {
     client: DataverseClient,
+    /// What Dynamics 365 makes of a lead that is qualified here.
+    qualification: Vec<QualifiedRecord>,
 }
 
 impl Steps {
@@ -365,7 +374,7 @@ impl Steps {
             .map_err(at(CheckStep::Privileges))?;
         // Older organizations do not name privileges: then the first delivery tells.
         if let Some(held) = held {
-            let missing = missing_privileges(&held);
+            let missing = missing_privileges(&held, &self.qualification);
             if !missing.is_empty() {
                 check.missing_privileges = missing.iter().map(|name| (*name).to_owned()).collect();
                 check.failure =

@@ -257,7 +257,7 @@ impl Batch<'_> {
             Err(error) => Err(error),
         };
         let privileges = match held {
-            Ok(Some(held)) if missing_privileges(&held).is_empty() => Privileges::Held,
+            Ok(Some(held)) if missing_privileges(&held, &[]).is_empty() => Privileges::Held,
             Ok(Some(_)) => Privileges::Lacking,
             Ok(None)
             | Err(DataverseError::MissingPrivilege { .. } | DataverseError::NotFound(_)) => {
