@@ -107,7 +107,7 @@ impl OrganizationTrouble {
                 "Add it in the Power Platform admin center: Environments › your environment › Settings › Users + permissions › Application users › New app user, with a security role."
             }
             Self::MissingPrivilege => {
-                "Give the application user a security role with Create, Read and Write on Lead: Power Platform admin center › Environments › your environment › Settings › Users + permissions › Application users › Edit security roles."
+                "Give the application user a security role with Create, Read and Write on Lead, and with what is named as missing: Power Platform admin center › Environments › your environment › Settings › Users + permissions › Application users › Edit security roles."
             }
             Self::NoWebApi => {
                 "Compare the address with the Power Platform admin center: Environments › your environment › Environment URL."

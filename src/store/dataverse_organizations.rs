@@ -400,6 +400,7 @@ pub fn confirm(
     service_id: &str,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
+    lock_leads(conn)?;
     let before: Option<Option<String>> = dynamics::table
         .find(id.as_str())
         .select(dynamics::service_id)
@@ -416,7 +417,6 @@ pub fn confirm(
     if !is_another {
         return Ok(false);
     }
-    lock_leads(conn)?;
     lanes::revoke(conn, id)?;
     let forgotten = organization_leads::forget(conn, id)?;
     organization_reads::forget(conn, id)?;

@@ -256,10 +256,7 @@ async fn a_record_that_was_made_for_one_lead_does_not_become_another_one() {
 #[tokio::test]
 async fn a_phone_number_is_found_however_it_is_written_there() {
     let stage = Stage::new().await;
-    stage
-        .portal
-        .database
-        .execute("UPDATE matching_strategy_fields SET field = 'phone' WHERE strategy_id IN (SELECT id FROM matching_strategies WHERE is_active)");
+    match_by_phone(&stage);
     stage.set("default_country", "DE");
     let there = Uuid::now_v7();
     stage.dynamics.write(
@@ -309,4 +306,100 @@ async fn a_number_that_is_too_large_for_its_column_costs_its_value_alone() {
     );
     let page = stage.browser.get(&format!("/leads/{too_large}")).await;
     drop(page.expect(200).expect_text("too small or too large"));
+}
+
+fn match_by_phone(stage: &Stage) {
+    stage.portal.database.execute(
+        "UPDATE matching_strategy_fields SET field = 'phone' \
+         WHERE strategy_id IN (SELECT id FROM matching_strategies WHERE is_active)",
+    );
+}
+
+/// How many questions held wildcards, from the `skip`-th one on.
+fn wildcards(stage: &Stage, skip: usize) -> usize {
+    let requests = stage.dynamics.sandbox.requests();
+    let questions = requests
+        .iter()
+        .filter(|one| one.method == "GET" && one.path.ends_with("/leads"));
+    questions
+        .skip(skip)
+        .filter(|one| one.query.contains("contains"))
+        .count()
+}
+
+#[tokio::test]
+async fn an_organization_that_takes_no_wildcards_gets_its_leads_all_the_same() {
+    for (refusals, dead) in [(2, 0), (3, 1)] {
+        let stage = Stage::new().await;
+        match_by_phone(&stage);
+        for number in 100..160 {
+            let phone = format!("+49 30 123{number}");
+            stage.insert(a_lead().value(LeadField::Phone, &phone));
+        }
+        // All at once, then the first one: with wildcards, and (the second time) without them as well.
+        let refused = DataverseFault::new(Fault::Plugin)
+            .on("/leads")
+            .method("GET");
+        stage.dynamics.sandbox.add_fault(refused.times(refusals));
+        assert_eq!(stage.deliver().await, 60 - dead);
+        assert_eq!(count(&stage, "dead refused"), dead);
+        assert!(wildcards(&stage, 0) >= 2);
+        // Where it was the value of that one lead, the others are asked about as before.
+        assert_eq!(wildcards(&stage, 3) > 0, dead > 0);
+    }
+}
+
+#[tokio::test]
+async fn a_lead_that_comes_back_from_a_merge_goes_where_its_answers_go() {
+    let stage = Stage::new().await;
+    let mut conn = stage.portal.database.conn();
+    let ada = stage.insert(a_lead().name("Ada", "Lovelace"));
+    let imported = a_lead().name("Augusta", "King").insert(&mut conn);
+    a_submission()
+        .of(&stage.form)
+        .lead(&imported)
+        .insert(&mut conn);
+    assert_eq!(stage.deliver().await, 2);
+    let page = stage
+        .browser
+        .get(&format!("/leads/{ada}/merge?with={imported}"))
+        .await
+        .expect(200);
+    let done = stage
+        .browser
+        .submit_and_follow(&page, "Merge the two leads", &[])
+        .await
+        .expect(200);
+    assert_eq!(stage.deliver().await, 1);
+    let page = stage
+        .browser
+        .get(&done.link("Undo the merge"))
+        .await
+        .expect(200);
+    stage
+        .browser
+        .submit(&page, "Undo the merge", &[])
+        .await
+        .expect(303);
+    assert_eq!(stage.deliver().await, 2);
+    let known = format!("SELECT count(*) FROM organization_leads WHERE lead_id = '{imported}'");
+    assert_eq!(stage.portal.database.number(&known), 1);
+}
+
+#[tokio::test]
+async fn what_was_given_up_is_no_trouble_any_more_once_the_lead_arrived() {
+    let stage = Stage::new().await;
+    let lead = stage.insert(a_lead().name("Ada", "Lovelace"));
+    let sandbox = &stage.dynamics.sandbox;
+    sandbox.add_fault(DataverseFault::new(Fault::Plugin).on(lead.as_str()));
+    assert_eq!(stage.deliver().await, 0);
+    assert_eq!(stage.deliveries(), ["dead refused"]);
+    let status = stage.browser.get("/sync-status").await.expect(200);
+    drop(status.expect_text("Not every lead arrives"));
+    sandbox.clear_faults();
+    stage.change(&lead, &[("last_name", Some("King"))]).await;
+    assert_eq!(stage.deliver().await, 1);
+    assert_eq!(stage.deliveries(), ["delivered"]);
+    let status = stage.browser.get("/sync-status").await.expect(200);
+    drop(status.expect_no_text("Not every lead arrives"));
 }

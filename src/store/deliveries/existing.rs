@@ -30,11 +30,10 @@ macro_rules! missing {
             .filter(
                 lead_origins::account_id
                     .eq_any(accounts)
-                    .or(leads::id.nullable().eq_any(
+                    .or(diesel::dsl::exists(
                         form_submissions::table
-                            .filter(form_submissions::account_id.eq_any(accounts))
-                            .filter(form_submissions::lead_id.is_not_null())
-                            .select(form_submissions::lead_id),
+                            .filter(form_submissions::lead_id.eq(leads::id.nullable()))
+                            .filter(form_submissions::account_id.eq_any(accounts)),
                     )),
             )
             .filter(

@@ -75,10 +75,19 @@ pub(super) fn recover(
         .load(conn)?;
     forget_later(conn, lane, &left)?;
     for chunk in left.chunks(500) {
+        // That a person wants a record again which was deleted there is not forgotten for it.
+        diesel::update(
+            d::table.filter(d::id.eq_any(chunk)).filter(
+                d::reason
+                    .is_null()
+                    .or(d::reason.ne(DeliveryFailure::RecordDeleted.as_str())),
+            ),
+        )
+        .set(d::reason.eq(Some(DeliveryFailure::Interrupted.as_str())))
+        .execute(conn)?;
         diesel::update(d::table.filter(d::id.eq_any(chunk)))
             .set((
                 d::state.eq(DeliveryState::Failed.as_str()),
-                d::reason.eq(Some(DeliveryFailure::Interrupted.as_str())),
                 d::detail.eq(None::<String>),
                 d::next_attempt_at.eq(at),
                 d::updated_at.eq(at),
@@ -104,11 +113,41 @@ fn forget_later(conn: &mut AnyConn, lane: &LaneId, back: &[String]) -> Result<()
             .filter(d::lane_id.eq(lane.as_str()))
             .filter(d::state.eq_any(waiting()))
             .filter(earlier.field(d::id).eq_any(chunk))
+            .filter(earlier.field(d::id).ne(d::id))
             .select(d::id)
             .load(conn)?;
         if !twins.is_empty() {
             diesel::delete(d::table.filter(d::id.eq_any(twins))).execute(conn)?;
         }
+    }
+    Ok(())
+}
+
+/// Of leads that an organization was told about again, forgets the deliveries that were given up before: they tell of the
+/// lead what is not so any more.
+fn forget_given_up(
+    conn: &mut AnyConn,
+    lane: &LaneId,
+    attempts: &[Attempt],
+    lead_of: &HashMap<&str, Option<&str>>,
+) -> Result<(), StoreError> {
+    let ended: Vec<(&str, &str)> = attempts
+        .iter()
+        .filter_map(|attempt| {
+            let id = attempt.id.as_str();
+            Some((id, (*lead_of.get(id)?)?))
+        })
+        .collect();
+    for chunk in ended.chunks(500) {
+        let (ids, leads): (Vec<&str>, Vec<&str>) = chunk.iter().copied().unzip();
+        diesel::delete(
+            d::table
+                .filter(d::lane_id.eq(lane.as_str()))
+                .filter(d::lead_id.eq_any(leads))
+                .filter(d::state.eq(DeliveryState::Dead.as_str()))
+                .filter(d::id.ne_all(ids)),
+        )
+        .execute(conn)?;
     }
     Ok(())
 }
@@ -293,7 +332,11 @@ pub fn finish(
             Some(attempt)
         })
         .collect();
-    let untried = &ended.untried;
+    let untried: Vec<&DeliveryId> = ended
+        .untried
+        .iter()
+        .filter(|id| lead_of.contains_key(id.as_str()))
+        .collect();
     let mut finished = Finished::default();
     // Deliveries that end alike are one statement.
     type End<'a> = (
@@ -351,7 +394,10 @@ pub fn finish(
                 .execute(conn)?;
         }
     }
-    let untried: Vec<&str> = untried.iter().map(DeliveryId::as_str).collect();
+    if matches!(lease.destination, Destination::Organization(_)) {
+        forget_given_up(conn, &lease.lane, &attempts, &lead_of)?;
+    }
+    let untried: Vec<&str> = untried.iter().map(|id| id.as_str()).collect();
     for chunk in untried.chunks(500) {
         diesel::update(d::table.filter(d::id.eq_any(chunk)))
             .set((

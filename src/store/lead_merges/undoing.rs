@@ -11,8 +11,8 @@ use crate::store::schema::{
     campaigns, form_submissions, lead_forms, lead_merges, linkedin_accounts,
 };
 use crate::store::{
-    AnyConn, StoreError, columns, lead_edits, lead_rows, leads, lock_leads, match_aliases,
-    report_facts,
+    AnyConn, StoreError, columns, deliveries, lead_edits, lead_rows, leads, lock_leads,
+    match_aliases, report_facts,
 };
 
 /// What undoing a merge comes to.
@@ -81,8 +81,11 @@ pub fn undo(
     let merge = &undoing.merge;
     let mut returned = merge.merged.clone();
     forget_what_is_gone(conn, &mut returned)?;
+    let unsent = deliveries::before_ids(conn, std::slice::from_ref(&returned.id))?;
     lead_rows::save(conn, &[&returned])?;
     let submissions = carry(conn, &merge.moved, survivor, &returned.id)?;
+    // Where it goes is told by its submissions, which came back after it.
+    deliveries::enqueue_ids(conn, &unsent, std::slice::from_ref(&returned.id))?;
     let mut lead = undoing.survivor.clone();
     merge::take_back(&mut lead, &merge.survivor_before, &merge.changes);
     let before = &merge.survivor_before;

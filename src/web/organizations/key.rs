@@ -93,7 +93,9 @@ fn refused(
     why: OrganizationTrouble,
     words: Option<String>,
 ) -> HttpResponse {
-    let words = words.map_or(String::new(), |words| format!(" The service said: {words}"));
-    let text = format!("The key was not added. {why} {}{words}", why.fix());
+    let words = words.map_or(String::new(), |words| {
+        format!(" The service said: {}.", words.trim_end_matches('.'))
+    });
+    let text = format!("The key was not added. {why}{words} {}", why.fix());
     shell.redirect(path_of(id)).flash(Flash::failure(text))
 }

@@ -195,15 +195,15 @@ impl Batch<'_> {
     }
 
     /// Notes a record that was made; gives back a lead whose status is not that of a new record, to be updated.
-    fn made(&mut self, mut job: Job, plan: Plan) -> Option<Job> {
+    fn made(&mut self, mut job: Job, mut plan: Plan) -> Option<Job> {
         self.went_through();
         job.link.state = LinkState::Linked;
-        job.link.sent = plan.sent;
-        job.link.misfits = plan.misfits;
+        job.link.sent = std::mem::take(&mut plan.sent);
+        job.link.misfits = std::mem::take(&mut plan.misfits);
         if job.lead.status != LeadStatus::New {
             return Some(job);
         }
-        self.note(&job, Some(RecordStatus::NEW), plan.owner);
+        self.note(&job, Some(RecordStatus::NEW), &plan);
         let note = if plan.is_owner_refused {
             "Created. The organization refused the owner."
         } else {

@@ -39,6 +39,8 @@ struct Compared {
     input: MatchInput,
     /// For each field of the strategy, the clauses that find records with its value; empty where it cannot be asked for.
     clauses: Vec<Vec<String>>,
+    /// Whether one of them holds wildcards.
+    has_wildcards: bool,
     /// The clause that finds the record with the lead's id, where a column holds it.
     own: Option<String>,
 }
@@ -91,14 +93,27 @@ impl Batch<'_> {
         let mut groups = self.groups(jobs, &fields);
         while let Some(mut group) = groups.pop_front() {
             let mut answer = self.ask_about(&group, &fields).await;
-            let is_refused = matches!(answer, Err(DataverseError::Invalid(_)));
-            // Not every organization may take wildcards; and the columns may be others than we thought.
-            if is_refused
-                && (std::mem::take(&mut self.has_wildcards) || self.columns_changed().await?)
-            {
-                let jobs = group.into_iter().map(|one| one.job);
-                group = jobs.map(|job| self.compared(job, &fields)).collect();
-                answer = self.ask_about(&group, &fields).await;
+            if matches!(answer, Err(DataverseError::Invalid(_))) {
+                if self.columns_changed().await? {
+                    let open = group.into_iter().chain(groups.into_iter().flatten());
+                    groups = self.groups(open.map(|one| one.job).collect(), &fields);
+                    continue;
+                }
+                // Not every organization may take wildcards; or it is this lead's value that it refuses.
+                if let [one] = group.as_slice()
+                    && self.has_wildcards
+                    && one.has_wildcards
+                {
+                    self.has_wildcards = false;
+                    let jobs = group.into_iter().map(|one| one.job);
+                    group = jobs.map(|job| self.compared(job, &fields)).collect();
+                    answer = self.ask_about(&group, &fields).await;
+                    self.has_wildcards = matches!(answer, Err(DataverseError::Invalid(_)));
+                    if !self.has_wildcards {
+                        let open = groups.into_iter().flatten();
+                        groups = self.groups(open.map(|one| one.job).collect(), &fields);
+                    }
+                }
             }
             let is_to_be_split = match &answer {
                 Ok(answered) => answered.is_cut,
@@ -146,12 +161,14 @@ impl Batch<'_> {
     fn compared(&self, job: Job, fields: &[FieldKey]) -> Compared {
         let mut input = MatchInput::default();
         let mut clauses = Vec::new();
+        let mut has_wildcards = false;
         for field in fields {
             let value = job.lead.values.get(field);
             let key = value.and_then(|value| normalise::match_key(field, value, self.country()));
             let column = self.rules.compared_column(field);
             clauses.push(match (value, &key, column) {
                 (Some(_), Some(key), Some(column)) if is_phone(field) && self.has_wildcards => {
+                    has_wildcards = true;
                     query::has_digits(column, last_digits(key))
                         .into_iter()
                         .collect()
@@ -173,6 +190,7 @@ impl Batch<'_> {
             job,
             input,
             clauses,
+            has_wildcards,
         }
     }
 

@@ -19,6 +19,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use failure::Failure;
+use record::Plan;
 use rules::Rules;
 
 use super::super::SyncContext;
@@ -122,11 +123,12 @@ impl Batch<'_> {
     }
 
     /// Notes how a record is after it was written.
-    fn note(&mut self, job: &Job, status: Option<RecordStatus>, owner: Option<Uuid>) {
-        let known = job.known.as_ref();
+    fn note(&mut self, job: &Job, status: Option<RecordStatus>, plan: &Plan) {
+        let (known, owner) = (job.known.as_ref(), plan.owner);
+        // An owner who was refused is not sent again until somebody chooses another one.
         let compared = known
             .and_then(|state| state.sent_owner_id.clone())
-            .filter(|_| owner.is_none());
+            .filter(|_| owner.is_none() && !plan.is_owner_refused);
         self.sent.ended.states.push(LeadState {
             lead_id: job.lead.id.clone(),
             status: status

@@ -113,12 +113,17 @@ impl Batch<'_> {
         }
     }
 
-    /// After a refusal: whether there is an owner without whom it can be tried once more. A person who is there and may not have
-    /// leads must not cost one.
+    /// After a refusal: whether there is an owner without whom the rest can be tried once more. A person who is there and may
+    /// not have leads must not cost one.
     pub(super) fn disown(plan: &mut Plan) -> bool {
-        plan.is_owner_refused = plan.owner.take().is_some();
+        let has_rest = plan.body.len() > 1 || plan.status.is_some();
+        if plan.owner.is_none() || !has_rest {
+            return false;
+        }
+        plan.owner = None;
         plan.body.remove(BIND);
-        plan.is_owner_refused
+        plan.is_owner_refused = true;
+        true
     }
 
     fn own(&self, job: &Job, plan: &mut Plan) {

@@ -262,8 +262,8 @@ impl Batch<'_> {
         };
         match written {
             Written::Done(plan) => {
-                if plan.status.is_some() || plan.owner.is_some() {
-                    self.note(&job, plan.status.map(RecordStatus::of), plan.owner);
+                if plan.status.is_some() || plan.owner.is_some() || plan.is_owner_refused {
+                    self.note(&job, plan.status.map(RecordStatus::of), &plan);
                 }
                 let note = if plan.is_owner_refused {
                     "Updated. The organization refused the owner."
@@ -280,8 +280,8 @@ impl Batch<'_> {
                     .body
                     .contains_key("statecode")
                     .then_some(RecordStatus::NEW);
-                if status.is_some() || plan.owner.is_some() {
-                    self.note(&job, status, plan.owner);
+                if status.is_some() || plan.owner.is_some() || plan.is_owner_refused {
+                    self.note(&job, status, &plan);
                 }
                 keep(&mut job, plan);
                 match failure::of(&error) {
