@@ -403,3 +403,46 @@ async fn what_was_given_up_is_no_trouble_any_more_once_the_lead_arrived() {
     let status = stage.browser.get("/sync-status").await.expect(200);
     drop(status.expect_no_text("Not every lead arrives"));
 }
+
+#[tokio::test]
+async fn a_record_that_agrees_in_part_can_be_chosen_and_the_portal_looks_again_when_asked() {
+    let stage = Stage::new().await;
+    stage.portal.database.execute(
+        "INSERT INTO matching_strategy_fields (strategy_id, field, position) \
+         SELECT id, 'company_name', 9 FROM matching_strategies WHERE is_active",
+    );
+    let record = |email: &str| json!({ "lastname": "There", "emailaddress1": email, "companyname": "Engines" });
+    let (chosen, gone) = (Uuid::now_v7(), Uuid::now_v7());
+    stage.dynamics.write(chosen, record("ada@example.com"));
+    stage.dynamics.write(gone, record("bob@example.com"));
+    let lead = |email| stage.insert(a_lead().email(email).value(LeadField::CompanyName, "Looms"));
+    let (ada, bob) = (lead("ada@example.com"), lead("bob@example.com"));
+    assert_eq!(stage.deliver().await, 0);
+    let page_of = async |lead: &LeadId| {
+        let delivery = format!("SELECT id AS value FROM deliveries WHERE lead_id = '{lead}'");
+        let delivery = stage.portal.database.texts(&delivery);
+        let path = format!("/deliveries/{}", delivery[0]);
+        let page = stage.browser.get(&path).await.expect(200);
+        page.expect_text("Record 1")
+    };
+    let decision = [("record", Some(chosen.to_string()))];
+    let decision = decision
+        .each_ref()
+        .map(|(name, value)| (*name, value.as_deref()));
+    stage
+        .browser
+        .submit(&page_of(&ada).await, "Use this decision", &decision)
+        .await
+        .expect(303);
+    stage.dynamics.delete(gone);
+    stage
+        .browser
+        .submit(&page_of(&bob).await, "Look again in Dynamics 365", &[])
+        .await
+        .expect(303);
+    assert_eq!(stage.deliver().await, 2);
+    let companies = [chosen.to_string(), bob.to_string()]
+        .map(|id| stage.dynamics.lead(&id)["companyname"].clone());
+    assert_eq!(companies, ["Looms", "Looms"]);
+    assert_eq!(stage.dynamics.leads().len(), 2);
+}

@@ -363,8 +363,11 @@ impl Batch<'_> {
             }
             Action::Create => matched.creations.push(job),
             Action::None => {
-                let shown = decision.candidates.iter();
-                job.link.candidates = shown.filter_map(|id| shown_as(id, &free)).collect();
+                let matching = decision.candidates.iter();
+                job.link.candidates = matching.filter_map(|id| shown_as(id, &free)).collect();
+                if job.link.candidates.is_empty() {
+                    job.link.candidates = resembling(&input, &free);
+                }
                 job.link.state = LinkState::Waiting;
                 self.failed(job, Failure::needs_person(why(&decision)));
             }
@@ -414,6 +417,24 @@ fn candidates(input: &MatchInput, found: &HashMap<Uuid, &Found>) -> Candidates {
         }
     }
     candidates
+}
+
+/// The records that agree in some of the fields, those that were changed last first: a person may know better.
+fn resembling(input: &MatchInput, found: &HashMap<Uuid, &Found>) -> Vec<RecordCandidate> {
+    const SHOWN: usize = 10;
+    let mut records: Vec<RecordCandidate> = found
+        .iter()
+        .filter(|(_, record)| {
+            let pairs = input.keys.iter().zip(&record.keys);
+            pairs
+                .into_iter()
+                .any(|((_, key), there)| key.is_some() && key == there)
+        })
+        .filter_map(|(id, _)| shown_as(&LeadId::new(*id), found))
+        .collect();
+    records.sort_by_key(|record| std::cmp::Reverse(record.modified_at));
+    records.truncate(SHOWN);
+    records
 }
 
 fn shown_as(id: &LeadId, found: &HashMap<Uuid, &Found>) -> Option<RecordCandidate> {
