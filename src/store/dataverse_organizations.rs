@@ -8,6 +8,7 @@ use diesel::prelude::*;
 use super::audit::{self, Actor};
 use super::columns::Cells;
 use super::deliveries::lanes::{self, Destination};
+use super::deliveries::leases;
 use super::organizations::{self, Organization};
 use super::schema::{
     dataverse_organizations as dynamics, linkedin_user_profiles as profiles, organizations as all,
@@ -417,7 +418,7 @@ pub fn confirm(
     if !is_another {
         return Ok(false);
     }
-    lanes::revoke(conn, id)?;
+    leases::revoke(conn, id)?;
     let forgotten = organization_leads::forget(conn, id)?;
     organization_reads::forget(conn, id)?;
     diesel::update(dynamics::table.find(id.as_str()))

@@ -222,23 +222,8 @@ pub fn record_owners(
 ) -> Result<HashMap<Uuid, LeadId>, StoreError> {
     let wanted: HashSet<String> = records.iter().map(Uuid::to_string).collect();
     let wanted: Vec<String> = wanted.into_iter().collect();
-    let mut owners = HashMap::new();
+    let mut owners = linked(conn, organization, &wanted)?;
     for chunk in wanted.chunks(1_000) {
-        let rows: Vec<(String, Option<String>)> = o::table
-            .filter(o::organization_id.eq(organization.as_str()))
-            .filter(o::record_id.eq_any(chunk))
-            .select((o::lead_id, o::record_id))
-            .load(conn)?;
-        for (lead, record) in rows {
-            let cells = Cells {
-                table: "organization_leads",
-                id: &lead,
-            };
-            let record: Option<Uuid> = cells.optional("record_id", record.as_deref())?;
-            if let Some(record) = record {
-                owners.insert(record, cells.word("lead_id", &lead)?);
-            }
-        }
         let made_for: Vec<String> = leads::table
             .filter(leads::id.eq_any(chunk))
             .select(leads::id)
@@ -255,6 +240,33 @@ pub fn record_owners(
     Ok(owners)
 }
 
+/// The leads that have these records.
+fn linked(
+    conn: &mut AnyConn,
+    organization: &OrganizationId,
+    records: &[String],
+) -> Result<HashMap<Uuid, LeadId>, StoreError> {
+    let mut owners = HashMap::new();
+    for chunk in records.chunks(1_000) {
+        let rows: Vec<(String, Option<String>)> = o::table
+            .filter(o::organization_id.eq(organization.as_str()))
+            .filter(o::record_id.eq_any(chunk))
+            .select((o::lead_id, o::record_id))
+            .load(conn)?;
+        for (lead, record) in rows {
+            let cells = Cells {
+                table: "organization_leads",
+                id: &lead,
+            };
+            let record: Option<Uuid> = cells.optional("record_id", record.as_deref())?;
+            if let Some(record) = record {
+                owners.insert(record, cells.word("lead_id", &lead)?);
+            }
+        }
+    }
+    Ok(owners)
+}
+
 /// The leads of these links whose record is another lead's already.
 ///
 /// # Errors
@@ -264,26 +276,19 @@ pub fn collisions(
     organization: &OrganizationId,
     links: &[&OrganizationLead],
 ) -> Result<HashSet<String>, StoreError> {
-    let wanted: HashMap<String, &LeadId> = links
+    let wanted: Vec<String> = links
         .iter()
-        .filter_map(|link| Some((link.record_id?.to_string(), &link.lead_id)))
+        .filter_map(|link| Some(link.record_id?.to_string()))
         .collect();
-    let ids: Vec<&str> = wanted.keys().map(String::as_str).collect();
-    let mut collided = HashSet::new();
-    for chunk in ids.chunks(1_000) {
-        let rows: Vec<(String, Option<String>)> = o::table
-            .filter(o::organization_id.eq(organization.as_str()))
-            .filter(o::record_id.eq_any(chunk))
-            .select((o::lead_id, o::record_id))
-            .load(conn)?;
-        for (lead, record) in rows {
-            let other = record.and_then(|record| wanted.get(&record));
-            if let Some(other) = other.filter(|other| other.as_str() != lead) {
-                collided.insert(other.as_str().to_owned());
-            }
-        }
-    }
-    Ok(collided)
+    let owners = linked(conn, organization, &wanted)?;
+    Ok(links
+        .iter()
+        .filter(|link| {
+            let owner = link.record_id.and_then(|record| owners.get(&record));
+            owner.is_some_and(|owner| *owner != link.lead_id)
+        })
+        .map(|link| link.lead_id.to_string())
+        .collect())
 }
 
 #[derive(Insertable)]

@@ -8,7 +8,7 @@ use diesel::Connection as _;
 use leadgen::domain::ids::{LeadId, UserId};
 use leadgen::domain::lead::{LeadField, LeadStatus};
 use leadgen::sandbox::dataverse::{DataverseFault, DataverseFaultKind as Fault};
-use leadgen::store::deliveries::lanes;
+use leadgen::store::deliveries::leases;
 use leadgen::store::lead_bulk::{self, BulkEdit};
 use leadgen::store::{StoreError, lock_leads};
 use leadgen::sync::SyncOptions;
@@ -379,7 +379,7 @@ async fn a_destination_may_be_slower_than_the_lease_of_whoever_works_for_it() {
     let another_replica = async {
         tokio::time::sleep(lease + Duration::from_secs(1)).await;
         let mut conn = stage.portal.database.conn();
-        let claimed = lanes::claim(&mut conn, "another", Duration::from_secs(60)).unwrap();
+        let claimed = leases::claim(&mut conn, "another", Duration::from_secs(60)).unwrap();
         assert!(claimed.is_none(), "the work is still being done");
     };
     assert_eq!(

@@ -363,7 +363,7 @@ fn waiting_for<'a>(
     let mut waiting = HashSet::new();
     for chunk in leads.chunks(500) {
         let some: Vec<(String, Option<String>, String)> = d::table
-            .filter(d::state.eq_any(super::lanes::waiting()))
+            .filter(d::state.eq_any(super::leases::waiting()))
             .filter(d::lead_id.eq_any(chunk))
             .select((d::lane_id, d::lead_id, d::event))
             .load(conn)?;
@@ -391,7 +391,7 @@ pub fn retry_one(conn: &mut AnyConn, id: &DeliveryId) -> Result<(), StoreError> 
             .filter(d::lane_id.eq(delivery.lane_id.as_str()))
             .filter(d::lead_id.eq(lead.as_str()))
             .filter(d::event.eq(delivery.event.as_str()))
-            .filter(d::state.eq_any(super::lanes::waiting()))
+            .filter(d::state.eq_any(super::leases::waiting()))
             .select(d::id)
             .first(conn)
             .optional()?;
@@ -426,7 +426,7 @@ pub fn send_decided(conn: &mut AnyConn, id: &DeliveryId) -> Result<DeliveryId, S
     let under_way = open
         .iter()
         .any(|(_, state)| state == DeliveryState::InProgress.as_str());
-    if under_way && super::lanes::is_worked_on(conn, &delivery.lane_id)? {
+    if under_way && super::leases::is_worked_on(conn, &delivery.lane_id)? {
         return Err(StoreError::Rule(
             "This lead is being sent right now. Look again in a moment and decide then.".into(),
         ));

@@ -1,11 +1,12 @@
 //! The outbox: what destinations are to be told, queued in the transaction that changed the record.
 //!
 //! A row says that a destination is to be told about a record, not what; that is read when it is told. So changes that come
-//! while one waits are one delivery, of the latest values. [`lanes`] are the queues as a whole, [`work`] is what the worker
-//! of a lane does, [`list`] is what people see and do.
+//! while one waits are one delivery, of the latest values. [`lanes`] are the queues as a whole, [`leases`] let one worker at a
+//! time into each, [`work`] is what it does there, [`list`] is what people see and do, [`standing`] how far it all is.
 
 mod existing;
 pub mod lanes;
+pub mod leases;
 pub mod list;
 pub mod standing;
 pub mod work;

@@ -10,6 +10,7 @@ use super::super::columns::Cells;
 use super::super::schema::{deliveries as d, delivery_lanes as l, organizations};
 use super::super::{AnyConn, StoreError};
 use super::lanes::{self, Destination, Lane, Trouble};
+use super::leases;
 use crate::domain::delivery::{DeliveryFailure, DeliveryState};
 use crate::domain::ids::{DeliveryId, LeadId, OrganizationId};
 
@@ -138,7 +139,7 @@ pub struct Backlog {
 /// # Errors
 /// As any query.
 pub fn backlogs(conn: &mut AnyConn) -> Result<(Backlog, Backlog), StoreError> {
-    let [pending, failed] = lanes::waiting();
+    let [pending, failed] = leases::waiting();
     let dead = DeliveryState::Dead.as_str();
     let rows: Vec<(String, String, i64)> = d::table
         .filter(d::state.eq_any([pending, failed, dead]))

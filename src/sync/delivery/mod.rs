@@ -18,7 +18,8 @@ use crate::domain::delivery::{DeliveryFailure, is_given_up, rest};
 use crate::domain::ids::LeadId;
 use crate::domain::lead::Lead;
 use crate::store::audit::{self, Actor};
-use crate::store::deliveries::lanes::{self, Destination, LaneEnd, LaneLease};
+use crate::store::deliveries::lanes::{self, Destination};
+use crate::store::deliveries::leases::{self, LaneEnd, LaneLease};
 use crate::store::deliveries::list;
 use crate::store::deliveries::work::{self, Attempt, Ended, Finished, Taken};
 use crate::store::webhooks::{self, DisabledReason};
@@ -95,12 +96,12 @@ pub async fn run_due(ctx: &SyncContext) -> Result<usize, StoreError> {
 }
 
 async fn claim(ctx: &SyncContext) -> Result<Option<LaneLease>, StoreError> {
-    if !ctx.store.read(lanes::is_any_due).await? {
+    if !ctx.store.read(leases::is_any_due).await? {
         return Ok(None);
     }
     let (owner, length) = (ctx.owner.clone(), ctx.options.lease);
     ctx.store
-        .write(move |conn| lanes::claim(conn, &owner, length))
+        .write(move |conn| leases::claim(conn, &owner, length))
         .await
 }
 
@@ -152,7 +153,7 @@ async fn work(ctx: &SyncContext, lease: LaneLease) -> Result<usize, StoreError> 
         }
     }
     ctx.store
-        .write(move |conn| lanes::release(conn, &lease, &end))
+        .write(move |conn| leases::release(conn, &lease, &end))
         .await?;
     Ok(delivered)
 }
@@ -178,7 +179,7 @@ async fn held<T>(ctx: &SyncContext, lease: &LaneLease, work: impl Future<Output 
             () = tokio::time::sleep(lease.length / 3) => {
                 let kept = lease.clone();
                 // One that is lost is noticed when the end is written down.
-                let _lost = ctx.store.write(move |conn| lanes::fence(conn, &kept)).await;
+                let _lost = ctx.store.write(move |conn| leases::fence(conn, &kept)).await;
             }
         }
     }
